@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from config.settings import Settings, load
+from config.wiring import Hotline
 
 
 class CommandError(Exception):
@@ -20,17 +21,17 @@ def settings() -> Settings:
     return load()
 
 
+@contextmanager
+def hotline() -> Iterator[Hotline]:
+    """The parts of this process, let go of at the end."""
+    parts = Hotline(load())
+    try:
+        yield parts
+    finally:
+        parts.close()
+
+
 def fail(message: str) -> NoReturn:
     """Write one sentence to standard error and end with status 1."""
     typer.echo(message, err=True)
     raise typer.Exit(1)
-
-
-@contextmanager
-def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn the expected errors of a command into one sentence and status 1."""
-    expected: tuple[type[Exception], ...] = (CommandError, *kinds)
-    try:
-        yield
-    except expected as error:
-        fail(str(error))

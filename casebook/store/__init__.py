@@ -1,0 +1,6 @@
+"""The one store of calls and cases; the only code that speaks SQL."""
+
+from casebook.store.engine import open_engine
+from casebook.store.migrate import upgrade
+
+__all__ = ["open_engine", "upgrade"]

@@ -1,0 +1,117 @@
+"""Opening a voicemail's case, in the transaction of whoever keeps the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from casebook.hashchain import canonical
+from casebook.numbering import case_number, day_of, new_query_code
+from casebook.privacy import Privacy
+from casebook.states import DRAFT
+from casebook.store.history import append_event
+from casebook.store.schema import case_, outbox, recording
+from ivr.events import CaseOpened
+
+_NEXT_NUMBER = text(
+    "INSERT INTO case_counter (day, n) VALUES (:day, 1)"
+    " ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n"
+)
+QUERY_CODE = "case.query_code"
+SYSTEM = "system"
+
+
+def next_number(connection: Connection, now: datetime) -> str:
+    """The next case number of the day. A rolled back transaction gives it back."""
+    day = day_of(now)
+    return case_number(day, connection.execute(_NEXT_NUMBER, {"day": day}).scalar_one())
+
+
+def open_draft(
+    connection: Connection, privacy: Privacy, *, call_id: str, path: str, demand: str, now: datetime
+) -> CaseOpened:
+    """The call's DRAFT case for a kept recording, or the one that the call has already. Schedules its transcription."""
+    existing = connection.execute(
+        select(case_.c.case_no, case_.c.query_code_enc).where(case_.c.call_id == call_id)
+    ).first()
+    if existing:
+        return CaseOpened(
+            existing.case_no, privacy.decrypt(existing.query_code_enc, f"{QUERY_CODE}:{existing.case_no}")
+        )
+    recording_id = connection.execute(select(recording.c.id).where(recording.c.path == path)).scalar_one()
+    case_no, code = next_number(connection, now), new_query_code()
+    case_id = connection.execute(
+        insert(case_)
+        .values(
+            case_no=case_no,
+            channel="voicemail",
+            call_id=call_id,
+            recording_id=recording_id,
+            state=DRAFT,
+            demand=demand,
+            title="",
+            body="",
+            query_code_enc=privacy.encrypt(code, f"{QUERY_CODE}:{case_no}"),
+            query_code_hmac=privacy.index(code, f"{QUERY_CODE}:{case_no}"),
+            received_at=now,
+            version=1,
+        )
+        .returning(case_.c.id)
+    ).scalar_one()
+    append_event(
+        connection,
+        case_id,
+        case_no,
+        kind="open_by_voicemail",
+        actor=SYSTEM,
+        now=now,
+        from_state="",
+        to_state=DRAFT,
+        payload={"call_id": call_id, "recording": path, "demand": demand},
+    )
+    schedule_transcription(connection, recording_id, path, now)
+    return CaseOpened(case_no, code)
+
+
+def start_clock(connection: Connection, call_id: str, ended_at: datetime) -> None:
+    """The clock of a voicemail's case runs from the end of its call."""
+    row = connection.execute(
+        select(case_.c.id, case_.c.case_no, case_.c.state).where(
+            case_.c.call_id == call_id, case_.c.clock_started_at.is_(None)
+        )
+    ).first()
+    if row is None:
+        return
+    connection.execute(update(case_).where(case_.c.id == row.id).values(clock_started_at=ended_at))
+    append_event(
+        connection,
+        row.id,
+        row.case_no,
+        kind="start_clock",
+        actor=SYSTEM,
+        now=ended_at,
+        from_state=row.state,
+        to_state=row.state,
+        payload={"call_id": call_id},
+    )
+
+
+def schedule_transcription(connection: Connection, recording_id: int, path: str, now: datetime) -> None:
+    """An outbox row, once for each recording."""
+    add_effect(
+        connection, "transcribe", f"transcribe:{recording_id}", {"recording_id": recording_id, "path": path}, now
+    )
+
+
+def add_effect(connection: Connection, kind: str, key: str, payload: Mapping[str, Any], now: datetime) -> None:
+    """An outbox row; one that is there stays as it is."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(outbox)
+        .values(kind=kind, key=key, payload=canonical(payload), state="waiting", attempts=0, run_at=now)
+        .on_conflict_do_nothing(index_elements=["key"])
+    )

@@ -1,0 +1,59 @@
+"""The database: SQLite in WAL mode by default, PostgreSQL in production."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from casebook.errors import CaseError
+
+_READ_ONLY = "hotline_read_only"
+_POOL_SIZE = 16
+_BUSY_TIMEOUT_MS = 15_000
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for a SQLAlchemy address. Raises CaseError for one that cannot be used."""
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        if backend == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        elif backend != "sqlite":
+            raise CaseError("unsupported", "HOTLINE_DATABASE_URL must be a sqlite or a postgresql address")
+        engine = create_engine(parsed, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_timeout=30)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise CaseError("unsupported", "HOTLINE_DATABASE_URL is not an address of a database") from error
+    if backend == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads: on SQLite it takes no write lock."""
+    with engine.execution_options(**{_READ_ONLY: True}).begin() as connection:
+        yield connection
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # The driver's own transactions begin at the first write, too late for "read, then write": SQLAlchemy begins ours.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # FULL: a number that a caller has heard survives a power cut too, for one sync of the log a step.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,51 @@
+"""A case's history: events appended in the transaction that changes the case, each chained to the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from casebook.hashchain import GENESIS, canonical, digest
+from casebook.store.schema import event
+
+
+def append_event(
+    connection: Connection,
+    case_id: int,
+    case_no: str,
+    *,
+    kind: str,
+    actor: str,
+    now: datetime,
+    from_state: str,
+    to_state: str,
+    payload: Mapping[str, Any],
+    idempotency_key: str | None = None,
+) -> None:
+    """Append to the case's chain. The caller holds the case: its row is locked or was written in this transaction."""
+    last = connection.execute(
+        select(event.c.seq, event.c.hash).where(event.c.case_id == case_id).order_by(event.c.seq.desc()).limit(1)
+    ).first()
+    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    values: dict[str, Any] = {
+        "seq": seq,
+        "type": kind,
+        "actor": actor,
+        "at": now.astimezone(UTC).isoformat(timespec="milliseconds"),
+        "from_state": from_state,
+        "to_state": to_state,
+        "payload": canonical(payload),
+    }
+    values["hash"] = digest(previous, {"case_no": case_no, **values})
+    connection.execute(
+        insert(event).values(case_id=case_id, prev_hash=previous, idempotency_key=idempotency_key, **values)
+    )
+
+
+def body_of(case_no: str, row: Any) -> dict[str, Any]:
+    """What an event's digest was taken over."""
+    names = ("seq", "type", "actor", "at", "from_state", "to_state", "payload")
+    return {"case_no": case_no, **{name: getattr(row, name) for name in names}}

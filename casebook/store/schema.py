@@ -1,0 +1,246 @@
+"""The tables. Names that SQL uses itself end in an underscore. All times are aware and kept in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment: timestamptz on PostgreSQL, ISO text of fixed width (so that it sorts) on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(String(32) if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return datetime.fromisoformat(value) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+flow_revision = Table(
+    "flow_revision",
+    metadata,
+    Column("rev", String(64), primary_key=True),
+    Column("source", Text, nullable=False),
+)
+
+call = Table(
+    "call",
+    metadata,
+    Column("call_id", String(64), primary_key=True),
+    Column("carrier", String(16), nullable=False),
+    Column("ani_enc", LargeBinary),
+    Column("ani_hmac", String(64), index=True),
+    Column("ani_masked", String(16), nullable=False),
+    Column("dnis", String(32), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False, index=True),
+    Column("answered_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("talk_s", Integer),
+    Column("outcome", String(16), nullable=False, default=""),
+)
+
+call_session = Table(
+    "call_session",
+    metadata,
+    Column("call_id", ForeignKey("call.call_id"), primary_key=True),
+    Column("flow_rev", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("verbs", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+)
+Index(
+    "ix_call_session_open",
+    call_session.c.updated_at,
+    sqlite_where=call_session.c.ended_at.is_(None),
+    postgresql_where=call_session.c.ended_at.is_(None),
+)
+
+call_journal = Table(
+    "call_journal",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("call_id", ForeignKey("call.call_id"), nullable=False, index=True),
+    Column("seq", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("event", Text, nullable=False),
+)
+
+recording = Table(
+    "recording",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("call_id", ForeignKey("call.call_id"), nullable=False, index=True),
+    Column("path", String(200), nullable=False, unique=True),
+    Column("seq", Integer, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("speech_ms", Integer),
+    Column("sha256", String(64), nullable=False),
+    Column("kept", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+transcript = Table(
+    "transcript",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("recording_id", ForeignKey("recording.id"), nullable=False),
+    Column("engine", String(32), nullable=False),
+    Column("model", String(100), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("confidence", Float),
+    Column("error", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("recording_id", "engine"),
+)
+
+case_ = Table(
+    "case_",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("case_no", String(20), nullable=False, unique=True),
+    Column("channel", String(16), nullable=False),
+    Column("call_id", ForeignKey("call.call_id"), unique=True),
+    Column("recording_id", ForeignKey("recording.id")),
+    Column("state", String(16), nullable=False),
+    Column("demand", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("query_code_enc", LargeBinary, nullable=False),
+    Column("query_code_hmac", String(64), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+    Column("clock_started_at", UtcDateTime),
+    Column("registered_at", UtcDateTime),
+    Column("registered_by", String(64)),
+    Column("discarded_at", UtcDateTime),
+    Column("discard_reason", Text),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("state IN ('DRAFT', 'REGISTERED', 'DISCARDED')", name="state"),
+)
+Index("ix_case__state", case_.c.state, case_.c.id)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("case_id", ForeignKey("case_.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("from_state", String(16), nullable=False),
+    Column("to_state", String(16), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("idempotency_key", String(200), unique=True),
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("case_id", "seq"),
+)
+
+case_counter = Table(
+    "case_counter",
+    metadata,
+    Column("day", String(8), primary_key=True),
+    Column("n", Integer, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("key", String(100), nullable=False, unique=True),
+    Column("payload", Text, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("run_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("lease_owner", String(120)),
+    Column("lease_until", UtcDateTime),
+    Column("last_error", Text),
+    Column("done_at", UtcDateTime),
+    CheckConstraint("state IN ('waiting', 'leased', 'done', 'dead')", name="state"),
+)
+Index(
+    "ix_outbox_open",
+    outbox.c.run_at,
+    sqlite_where=outbox.c.state.in_(("waiting", "leased")),
+    postgresql_where=outbox.c.state.in_(("waiting", "leased")),
+)
+
+user_ = Table(
+    "user_",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("display_name", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", UtcDateTime),
+    CheckConstraint("role IN ('admin', 'reviewer')", name="role"),
+)
+
+web_session = Table(
+    "web_session",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", ForeignKey("user_.id"), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("actor", String(64), nullable=False),
+    Column("case_no", String(20), nullable=False),
+    Column("what", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,314 @@
+"""What the reviewer of the night's voicemails sees and does."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, String, and_, cast, insert, literal, select, update
+from sqlalchemy.exc import IntegrityError
+
+from casebook.errors import CaseError
+from casebook.hashchain import first_break
+from casebook.privacy import Privacy
+from casebook.states import DEMANDS, target_of
+from casebook.store.engine import reading
+from casebook.store.history import append_event, body_of
+from casebook.store.schema import access_log, call, case_, event, outbox, recording, transcript
+
+_STALE = "案件已被他人修改，请刷新后再操作。"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word; times from the start of the recording, confidence 0 to 1."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """An event of a case's history."""
+
+    seq: int
+    type: str
+    actor: str
+    at: datetime
+    from_state: str
+    to_state: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicemailItem:
+    """A line of the list."""
+
+    case_no: str
+    state: str
+    demand: str
+    call_id: str
+    masked_number: str
+    started_at: datetime
+    ended_at: datetime | None
+    recording_id: str | None
+    duration_ms: int
+    transcript_text: str | None
+    transcript_state: str
+    """pending, done or failed."""
+    transcript_confidence: float | None
+    title: str
+    body: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicemailDetail(VoicemailItem):
+    """A voicemail in full."""
+
+    words: tuple[Word, ...]
+    events: tuple[HistoryEvent, ...]
+    chain_ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the list, newest first; `next_cursor` is None on the last one."""
+
+    items: list[VoicemailItem]
+    next_cursor: str | None
+
+
+class Voicemails:
+    """Cases that began as a voicemail."""
+
+    def __init__(
+        self, engine: Engine, privacy: Privacy, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._engine = engine
+        self._privacy = privacy
+        self._clock = clock
+
+    def page(
+        self,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        state: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        """Voicemails whose call began in [since, until). Raises CaseError bad_value for a cursor that is none."""
+        statement = _items().order_by(case_.c.id.desc()).limit(limit + 1)
+        if since is not None:
+            statement = statement.where(call.c.started_at >= since)
+        if until is not None:
+            statement = statement.where(call.c.started_at < until)
+        if state is not None:
+            statement = statement.where(case_.c.state == state)
+        if cursor is not None:
+            statement = statement.where(case_.c.id < _read_cursor(cursor))
+        with reading(self._engine) as connection:
+            rows = connection.execute(statement).all()
+        shown = rows[:limit]
+        more = len(rows) > limit
+        return Page([VoicemailItem(**_item(row)) for row in shown], _cursor(shown[-1].id) if more else None)
+
+    def get(self, case_no: str) -> VoicemailDetail:
+        """One voicemail. Raises CaseError not_found."""
+        with reading(self._engine) as connection:
+            row = connection.execute(_items().where(case_.c.case_no == case_no)).first()
+            if row is None:
+                raise CaseError("not_found", "没有这个编号的留言。")
+            events = connection.execute(select(event).where(event.c.case_id == row.id).order_by(event.c.seq)).all()
+        chain = ((body_of(case_no, one), one.prev_hash, one.hash) for one in events)
+        return VoicemailDetail(
+            **_item(row),
+            words=tuple(Word(**word) for word in json.loads(row.words or "[]")),
+            events=tuple(_history(one) for one in events),
+            chain_ok=bool(events) and first_break(chain) is None,
+        )
+
+    def register(
+        self, case_no: str, *, version: int, actor: str, title: str, body: str, demand: str, idempotency_key: str
+    ) -> None:
+        """Register (登记) the demand. Raises CaseError not_found, stale_version, bad_state, bad_value, key_reused."""
+        if not title.strip() or not body.strip():
+            raise CaseError("bad_value", "请填写标题和内容。")
+        if demand not in DEMANDS:
+            raise CaseError("bad_value", "诉求类型不正确。")
+        now = self._clock()
+        values = {"title": title, "body": body, "demand": demand, "registered_at": now, "registered_by": actor}
+        payload = {"title": title, "body": body, "demand": demand}
+        self._move(case_no, "register", version, actor, idempotency_key, now, values, payload)
+
+    def discard(self, case_no: str, *, version: int, actor: str, reason: str, idempotency_key: str) -> None:
+        """Discard (作废) a voicemail without a demand. Raises as `register`, and missing_reason."""
+        if not reason.strip():
+            raise CaseError("missing_reason", "请填写作废原因。")
+        now = self._clock()
+        values = {"discarded_at": now, "discard_reason": reason}
+        self._move(case_no, "discard", version, actor, idempotency_key, now, values, {"reason": reason})
+
+    def reveal_number(self, case_no: str, actor: str, reason: str) -> str:
+        """The caller's number in full; who asked, and why, is logged. Raises CaseError not_found, missing_reason."""
+        if not reason.strip():
+            raise CaseError("missing_reason", "请填写查看原因。")
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                select(call.c.call_id, call.c.ani_enc)
+                .join(case_, case_.c.call_id == call.c.call_id)
+                .where(case_.c.case_no == case_no)
+            ).first()
+            if row is None or row.ani_enc is None:
+                raise CaseError("not_found", "没有可查看的来电号码。")
+            connection.execute(
+                insert(access_log).values(
+                    actor=actor, case_no=case_no, what="caller_number", reason=reason, at=self._clock()
+                )
+            )
+        return self._privacy.decrypt(row.ani_enc, f"call.ani:{row.call_id}")
+
+    def recording_path(self, recording_id: str) -> str | None:
+        """Where a recording lies, relative to the recordings folder."""
+        if not recording_id.isdecimal() or len(recording_id) > 18:
+            return None
+        with reading(self._engine) as connection:
+            path: str | None = connection.execute(
+                select(recording.c.path).where(recording.c.id == int(recording_id))
+            ).scalar_one_or_none()
+        return path
+
+    def _move(
+        self,
+        case_no: str,
+        kind: str,
+        version: int,
+        actor: str,
+        idempotency_key: str,
+        now: datetime,
+        values: dict[str, Any],
+        payload: dict[str, Any],
+    ) -> None:
+        key = f"{actor}:{idempotency_key}"
+        try:
+            with self._engine.begin() as connection:
+                row = connection.execute(
+                    select(case_.c.id, case_.c.state, case_.c.version)
+                    .where(case_.c.case_no == case_no)
+                    .with_for_update()
+                ).first()
+                if row is None:
+                    raise CaseError("not_found", "没有这个编号的留言。")
+                if _repeated(connection, key, row.id, kind):
+                    return
+                if row.version != version:
+                    raise CaseError("stale_version", _STALE)
+                target = target_of(kind, row.state)
+                connection.execute(
+                    update(case_).where(case_.c.id == row.id).values(state=target, version=version + 1, **values)
+                )
+                append_event(
+                    connection,
+                    row.id,
+                    case_no,
+                    kind=kind,
+                    actor=actor,
+                    now=now,
+                    from_state=row.state,
+                    to_state=target,
+                    payload=payload,
+                    idempotency_key=key,
+                )
+        except IntegrityError as error:
+            raise CaseError("stale_version", _STALE) from error
+
+
+def _repeated(connection: Connection, key: str, case_id: int, kind: str) -> bool:
+    """Whether this very command was done before. Raises CaseError key_reused for a key of another command."""
+    done = connection.execute(select(event.c.case_id, event.c.type).where(event.c.idempotency_key == key)).first()
+    if done is None:
+        return False
+    if (done.case_id, done.type) != (case_id, kind):
+        raise CaseError("key_reused", "这个请求编号已用于另一个操作。")
+    return True
+
+
+def _items() -> Select[Any]:
+    return (
+        select(
+            case_,
+            call.c.ani_masked,
+            call.c.started_at,
+            call.c.ended_at,
+            recording.c.duration_ms,
+            transcript.c.text,
+            transcript.c.words,
+            transcript.c.confidence,
+            transcript.c.error,
+            outbox.c.state.label("job_state"),
+        )
+        .join(call, call.c.call_id == case_.c.call_id)
+        .join(recording, recording.c.id == case_.c.recording_id)
+        .outerjoin(transcript, transcript.c.recording_id == recording.c.id)
+        .outerjoin(outbox, and_(outbox.c.kind == "transcribe", outbox.c.key == _transcribe_key()))
+        .where(case_.c.channel == "voicemail")
+    )
+
+
+def _transcribe_key() -> Any:
+    return literal("transcribe:") + cast(recording.c.id, String)
+
+
+def _item(row: Row[Any]) -> dict[str, Any]:
+    failed = row.error is not None or row.job_state == "dead"
+    return {
+        "case_no": row.case_no,
+        "state": row.state,
+        "demand": row.demand,
+        "call_id": row.call_id,
+        "masked_number": row.ani_masked,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "recording_id": str(row.recording_id) if row.recording_id is not None else None,
+        "duration_ms": row.duration_ms,
+        "transcript_text": row.text if row.error is None else None,
+        "transcript_state": "failed" if failed else "pending" if row.text is None else "done",
+        "transcript_confidence": row.confidence,
+        "title": row.title,
+        "body": row.body,
+        "version": row.version,
+    }
+
+
+def _history(row: Row[Any]) -> HistoryEvent:
+    return HistoryEvent(
+        row.seq,
+        row.type,
+        row.actor,
+        datetime.fromisoformat(row.at),
+        row.from_state,
+        row.to_state,
+        json.loads(row.payload),
+    )
+
+
+def _cursor(case_id: int) -> str:
+    return base64.urlsafe_b64encode(f"v1:{case_id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> int:
+    try:
+        version, _, number = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(":")
+        if version == "v1":
+            return int(number)
+    except (ValueError, binascii.Error):
+        pass
+    raise CaseError("bad_value", "分页位置无效，请从头开始。")

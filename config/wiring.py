@@ -1,0 +1,107 @@
+"""The composition root: builds the parts from the settings and hands each what it needs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from agi_scripts.driver import AgiDriver
+from call_router.directory import Directory
+from call_router.recordings import RecordingFolder
+from casebook.privacy import Privacy
+from casebook.store import open_engine, upgrade
+from casebook.store.calls import SqlCallStore
+from casebook.store.outbox import Outbox
+from casebook.store.users import Users
+from casebook.store.voicemails import Voicemails
+from config.settings import Settings
+from ivr.flow import Flow, parse
+from ivr.service import CallService
+from transcription.audio import probe
+
+
+def utc_now() -> datetime:
+    """The clock of every part."""
+    return datetime.now(UTC)
+
+
+class Hotline:
+    """The parts of one process, each built when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database. Raises SettingsError for an address that cannot be used."""
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        return open_engine(self.settings.database)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """Keys of the encrypted columns. Raises SettingsError without a SECRET_KEY."""
+        return Privacy(self.settings.require_secret())
+
+    @cached_property
+    def store(self) -> SqlCallStore:
+        """Calls, sessions and the cases that calls open."""
+        return SqlCallStore(self.engine, self.privacy)
+
+    @cached_property
+    def voicemails(self) -> Voicemails:
+        """What the reviewer sees and does."""
+        return Voicemails(self.engine, self.privacy)
+
+    @cached_property
+    def users(self) -> Users:
+        """Who may sign in."""
+        return Users(self.engine)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Work that can wait."""
+        return Outbox(self.engine)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The lines and queues of the city."""
+        return Directory.load(self.settings.city_dir / "lines.yaml")
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The city's flow. Raises FlowError."""
+        return load_flow(self.settings.city_dir)
+
+    @cached_property
+    def service(self) -> CallService:
+        """The calls of this line."""
+        return CallService(self.store, self.directory, self.flow, utc_now)
+
+    @cached_property
+    def recordings(self) -> RecordingFolder:
+        """The folder that the PBX records into."""
+        self.settings.recordings_dir.mkdir(parents=True, exist_ok=True)
+        return RecordingFolder(self.settings.recordings_dir, probe)
+
+    @cached_property
+    def agi_driver(self) -> AgiDriver:
+        """The Asterisk driver."""
+        return AgiDriver(self.service, self.recordings, self.settings.prompts_dir)
+
+    def upgrade(self) -> None:
+        """Bring the database to the current schema."""
+        upgrade(self.engine)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+
+def load_flow(city_dir: Path) -> Flow:
+    """The flow of a city. Raises FlowError with file and line."""
+    file = city_dir / "flow.yaml"
+    return parse(file.read_text(encoding="utf-8"), file.name)
