@@ -26,7 +26,9 @@ def open_engine(url: str) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         elif backend != "sqlite":
             raise CaseError("unsupported", "HOTLINE_DATABASE_URL must be a sqlite or a postgresql address")
-        engine = create_engine(parsed, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_timeout=30)
+        engine = create_engine(
+            parsed, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_timeout=30, hide_parameters=True
+        )
     except (ArgumentError, NoSuchModuleError) as error:
         raise CaseError("unsupported", "HOTLINE_DATABASE_URL is not an address of a database") from error
     if backend == "sqlite":

@@ -307,7 +307,7 @@ def _cursor(case_id: int) -> str:
 def _read_cursor(cursor: str) -> int:
     try:
         version, _, number = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(":")
-        if version == "v1":
+        if version == "v1" and len(number) <= 18:
             return int(number)
     except (ValueError, binascii.Error):
         pass

@@ -1,0 +1,1 @@
+"""REST API of the hotline; see `casebook.api.app.create_app`."""

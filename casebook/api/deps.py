@@ -1,0 +1,94 @@
+"""What the API is built from, and how its handlers get at it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from prometheus_client import CollectorRegistry
+
+from casebook.api.attempts import AttemptLimit
+from casebook.api.problems import Problem
+from casebook.store.users import User, Users
+from casebook.store.voicemails import Voicemails
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDeps:
+    """Everything that `create_app` needs; `config` builds it."""
+
+    voicemails: Voicemails
+    users: Users
+    recordings_dir: Path
+    console_dir: Path | None
+    """The built console (its index.html and assets/); None where there is none."""
+    readiness: Callable[[], Mapping[str, str | None]]
+    """Each part's name with what is wrong with it, or None when it is fine."""
+    clock: Callable[[], datetime]
+    cookie_secure: bool
+    """True where the public address is https."""
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    """What /metrics shows; other parts of the process may register their own figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLimits:
+    """A person mistypes a few times; an address that tries many names is no person."""
+
+    per_name: AttemptLimit
+    per_address: AttemptLimit
+
+    @classmethod
+    def by_clock(cls, clock: Callable[[], datetime]) -> SignInLimits:
+        """Five attempts a name and address, thirty an address, in five minutes."""
+        window = timedelta(minutes=5)
+        return cls(AttemptLimit(5, window, clock), AttemptLimit(30, window, clock))
+
+
+def cookie_name(deps: ApiDeps) -> str:
+    """`__Host-` makes the browser refuse the cookie from anybody but this very host over https."""
+    return "__Host-hotline" if deps.cookie_secure else "hotline"
+
+
+async def _deps(request: Request) -> ApiDeps:
+    deps: ApiDeps = request.app.state.deps
+    return deps
+
+
+async def _limits(request: Request) -> SignInLimits:
+    limits: SignInLimits = request.app.state.sign_in_limits
+    return limits
+
+
+Deps = Annotated[ApiDeps, Depends(_deps)]
+Limits = Annotated[SignInLimits, Depends(_limits)]
+
+
+def _signed_in(request: Request, deps: Deps) -> User:
+    token = request.cookies.get(cookie_name(deps))
+    user = deps.users.user_of_session(token, deps.clock()) if token else None
+    if user is None:
+        raise Problem("not_signed_in")
+    return user
+
+
+async def _idempotency_key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="Required. 1 to 128 visible ASCII characters; the same key is done once."),
+    ] = None,
+) -> str:
+    key = idempotency_key or ""
+    if not 1 <= len(key) <= 128 or not all("!" <= letter <= "~" for letter in key):
+        raise Problem("missing_idempotency_key")
+    # The store keeps it beside the actor's name in a column of limited width.
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+SignedIn = Annotated[User, Depends(_signed_in)]
+IdempotencyKey = Annotated[str, Depends(_idempotency_key)]

@@ -1,0 +1,146 @@
+"""Bodies of requests and responses. Times are ISO 8601 with a zone, lengths are milliseconds, confidences 0 to 1."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints
+
+from casebook.store.users import User
+
+
+def _without_nul(text: str) -> str:
+    """PostgreSQL's text holds every character but this one."""
+    if "\0" in text:
+        raise ValueError("a NUL character")
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_without_nul)]
+Title = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+Body = Annotated[Text, StringConstraints(min_length=1, max_length=5000)]
+Reason = Annotated[Text, StringConstraints(max_length=500)]
+State = Literal["DRAFT", "REGISTERED", "DISCARDED"]
+Demand = Literal["consult", "help", "complaint", "report", "opinion", "suggestion", "criticism", "praise", "other"]
+
+
+class _FromStore(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class SignInBody(BaseModel):
+    """Name and password."""
+
+    name: Annotated[Text, StringConstraints(min_length=1, max_length=64)]
+    password: Annotated[SecretStr, StringConstraints(min_length=1, max_length=256)]
+
+
+class UserBody(BaseModel):
+    """Who is signed in."""
+
+    name: str
+    display_name: str
+    role: str
+
+
+class SessionBody(BaseModel):
+    """A session that is open."""
+
+    user: UserBody
+
+    @classmethod
+    def of(cls, user: User) -> SessionBody:
+        """The session of a user."""
+        return cls(user=UserBody(name=user.name, display_name=user.display_name, role=user.role))
+
+
+class VoicemailItemBody(_FromStore):
+    """A line of the list."""
+
+    case_no: str
+    state: str
+    demand: str
+    call_id: str
+    masked_number: str
+    started_at: datetime
+    ended_at: datetime | None
+    recording_id: str | None
+    duration_ms: int
+    transcript_text: str | None
+    transcript_state: Literal["pending", "done", "failed"]
+    transcript_confidence: float | None
+    title: str
+    body: str
+    version: int
+
+
+class VoicemailPageBody(_FromStore):
+    """A page of the list; `next_cursor` is opaque, None on the last page."""
+
+    items: list[VoicemailItemBody]
+    next_cursor: str | None
+
+
+class WordBody(_FromStore):
+    """A word as the recogniser heard it; times count from the start of the recording."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None
+
+
+class EventBody(_FromStore):
+    """An event of the case's history."""
+
+    seq: int
+    type: str
+    actor: str
+    at: datetime
+    from_state: str
+    to_state: str
+    payload: dict[str, Any]
+
+
+class VoicemailBody(VoicemailItemBody):
+    """A voicemail in full. `chain_ok` is False where the history was tampered with."""
+
+    words: list[WordBody]
+    events: list[EventBody]
+    chain_ok: bool
+
+
+class RegisterBody(BaseModel):
+    """What the reviewer registers; `version` is the one that was read."""
+
+    version: int
+    title: Title
+    body: Body
+    demand: Demand
+
+
+class DiscardBody(BaseModel):
+    """Why there is no demand in it."""
+
+    version: int
+    reason: Reason
+
+
+class RevealBody(BaseModel):
+    """Why the number has to be seen."""
+
+    reason: Reason
+
+
+class NumberBody(BaseModel):
+    """A caller's number in full."""
+
+    number: str
+
+
+class ReadyBody(BaseModel):
+    """Each part: "ok" or its problem."""
+
+    status: Literal["ok", "unready"]
+    checks: dict[str, str]

@@ -1,0 +1,45 @@
+import { readonly, ref } from 'vue'
+import { ApiProblem, request, whenSignedOut } from '../api/client'
+
+export interface User {
+  name: string
+  display_name: string
+}
+
+interface SessionBody {
+  user: User
+}
+
+const user = ref<User | null>(null)
+const ended = ref(false)
+
+whenSignedOut(() => {
+  ended.value = user.value !== null
+  user.value = null
+})
+
+export function useSession() {
+  /** Find out whether somebody is signed in. Throws ApiProblem where the server cannot be asked. */
+  async function resume(): Promise<void> {
+    try {
+      user.value = (await request<SessionBody>('GET', '/session')).user
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+    }
+  }
+
+  async function signIn(name: string, password: string): Promise<void> {
+    user.value = (await request<SessionBody>('POST', '/session', { body: { name, password } })).user
+    ended.value = false
+  }
+
+  async function signOut(): Promise<void> {
+    await request('DELETE', '/session')
+    user.value = null
+    ended.value = false
+    // What was typed and not submitted may name a citizen; it does not stay in the browser.
+    sessionStorage.clear()
+  }
+
+  return { user: readonly(user), ended: readonly(ended), resume, signIn, signOut }
+}

@@ -1,0 +1,53 @@
+import { reactive, watch } from 'vue'
+import { newIdempotencyKey } from '../api/client'
+
+export interface Draft {
+  title: string
+  body: string
+  demand: string
+  reason: string
+  /** False while `body` is what was prefilled: a better transcript may still replace it. */
+  bodyTouched: boolean
+}
+
+/**
+ * What a reviewer typed for one case. It lives in this tab's session storage until it is submitted, so that neither a
+ * refresh, an ended session nor a reload loses a word.
+ */
+export function useDraft(user: string, caseNo: string, demand: string) {
+  const place = `draft:${user}:${caseNo}`
+  const empty: Draft = { title: '', body: '', demand, reason: '', bodyTouched: false }
+  const draft = reactive<Draft>({ ...empty, ...stored(place) })
+  const keys = new Map<string, string>()
+
+  const stop = watch(draft, () => {
+    try {
+      sessionStorage.setItem(place, JSON.stringify(draft))
+    } catch {
+      // Storage full or forbidden: the text is still in the page.
+    }
+  })
+
+  /** The same content sent again carries the same key, so that a retry after a lost answer is done once. */
+  function keyFor(content: unknown): string {
+    const text = JSON.stringify(content)
+    const key = keys.get(text) ?? newIdempotencyKey()
+    keys.set(text, key)
+    return key
+  }
+
+  function forget(): void {
+    stop()
+    sessionStorage.removeItem(place)
+  }
+
+  return { draft, keyFor, forget }
+}
+
+function stored(place: string): Partial<Draft> {
+  try {
+    return JSON.parse(sessionStorage.getItem(place) ?? '{}') as Partial<Draft>
+  } catch {
+    return {}
+  }
+}

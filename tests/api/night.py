@@ -1,0 +1,131 @@
+"""A night's voicemails in a real store: what the API's and the console's tests look at."""
+
+from __future__ import annotations
+
+import math
+import wave
+from array import array
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fastapi import FastAPI
+from sqlalchemy import Engine, select
+
+from casebook.api.app import create_app
+from casebook.api.deps import ApiDeps
+from casebook.privacy import Privacy
+from casebook.store.calls import SqlCallStore
+from casebook.store.engine import open_engine
+from casebook.store.outbox import save_transcript
+from casebook.store.schema import metadata, recording
+from casebook.store.users import Users
+from casebook.store.voicemails import Voicemails
+from ivr.events import CaseOpened
+from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
+
+REVIEWER = "wangmin"
+PASSWORD = "correct horse battery"
+NUMBER = "13851235678"
+SHOWN_NUMBER = "138****5678"
+
+
+def minutes_ago(minutes: float) -> datetime:
+    """A moment before now: the console's filters go by the real clock."""
+    return datetime.now(UTC) - timedelta(minutes=minutes)
+
+
+def write_tone(path: Path, seconds: float, *, rate: int = 8000) -> int:
+    """A WAV as the PBX writes it (8 kHz, mono, 16 bit) with a tone in it; its length in milliseconds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = array("h", (int(6000 * math.sin(2 * math.pi * 440 * n / rate)) for n in range(int(seconds * rate))))
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, rate, 0, "NONE", ""))
+        out.writeframes(frames.tobytes())
+    return int(seconds * 1000)
+
+
+@dataclass
+class Night:
+    """A store in a folder, its recordings, and the application over both."""
+
+    folder: Path
+    console_dir: Path | None = None
+    problems: dict[str, str | None] = field(default_factory=lambda: {"store": None, "broker": None, "model": None})
+    now: datetime | None = None
+    """Stops the application's clock when set."""
+
+    def __post_init__(self) -> None:
+        self.engine: Engine = open_engine(f"sqlite:///{self.folder / 'night.db'}")
+        metadata.create_all(self.engine)
+        self.calls = SqlCallStore(self.engine, Privacy("a secret of the tests"))
+        self.voicemails = Voicemails(self.engine, self.calls.privacy)
+        self.users = Users(self.engine)
+        self.users.add(REVIEWER, PASSWORD, role="reviewer", display_name="王敏")
+        self.recordings_dir = self.folder / "recordings"
+        self.recordings_dir.mkdir()
+        self._made = 0
+
+    def clock(self) -> datetime:
+        """The application's clock."""
+        return self.now or datetime.now(UTC)
+
+    def deps(self, *, cookie_secure: bool = False) -> ApiDeps:
+        """What the application is built from."""
+        return ApiDeps(
+            voicemails=self.voicemails,
+            users=self.users,
+            recordings_dir=self.recordings_dir,
+            console_dir=self.console_dir,
+            readiness=lambda: self.problems,
+            clock=self.clock,
+            cookie_secure=cookie_secure,
+        )
+
+    def app(self, *, cookie_secure: bool = False) -> FastAPI:
+        """The application."""
+        return create_app(self.deps(cookie_secure=cookie_secure))
+
+    def voicemail(
+        self,
+        *,
+        started_at: datetime | None = None,
+        demand: str = "complaint",
+        seconds: float = 3,
+        path: str | None = None,
+        ani: str = NUMBER,
+    ) -> str:
+        """A caller left a message: call, recording and DRAFT case; returns the case number."""
+        self._made += 1
+        start = started_at or minutes_ago(self._made)
+        call_id = f"test-{int(start.timestamp())}.{self._made}"
+        relative = path or f"{start:%Y%m%d}/{call_id}-002-1.wav"
+        duration_ms = write_tone(self.recordings_dir / relative, seconds)
+        with self.calls.transaction() as work:
+            session = SessionRow(call_id, "rev", 1, 0, {}, ())
+            work.create_call(NewCall(call_id, "asterisk", ani, "12345", start), session)
+            work.save_recording(call_id, KeptRecording(relative, duration_ms, duration_ms, "0" * 64, True, 2), start)
+            opened = work.open_by_voicemail(call_id, OpenVoicemailCase(relative, demand), start)
+        assert isinstance(opened, CaseOpened)
+        return opened.case_no
+
+    def transcribe(self, case_no: str, words: list[tuple[str, float]]) -> None:
+        """The worker's result: words with their confidences, 400 ms each."""
+        recording_id = self.voicemails.get(case_no).recording_id
+        rows = [
+            {"text": text, "start_ms": 400 * at, "end_ms": 400 * at + 390, "confidence": confidence}
+            for at, (text, confidence) in enumerate(words)
+        ]
+        with self.engine.begin() as connection:
+            known = connection.execute(select(recording.c.id).where(recording.c.id == recording_id)).scalar_one()
+            save_transcript(
+                connection,
+                known,
+                engine="vosk",
+                model="test",
+                text="".join(text for text, _ in words),
+                words=rows,
+                confidence=sum(confidence for _, confidence in words) / len(words),
+                error=None,
+                now=self.clock(),
+            )
