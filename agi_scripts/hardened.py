@@ -203,8 +203,10 @@ class HotlineAGI(AGI):  # type: ignore[misc]
         """Whether the caller hung up while we were busy elsewhere; reads nothing that belongs to a reply."""
         if self._got_sighup:
             return True
+        # Not MSG_DONTWAIT: on a socket with a timeout, Python waits for data before it asks.
+        self._connection.setblocking(False)
         try:
-            waiting = self._connection.recv(_RECEIVE_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            waiting = self._connection.recv(_RECEIVE_BYTES, socket.MSG_PEEK)
         except BlockingIOError:
             return False
         except OSError:

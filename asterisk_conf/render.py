@@ -17,7 +17,7 @@ _PACKAGED = ("stasis", "features", "udptl", "acl", "ccss", "res_parking", "say",
 """Files that modules want to read; the packaged ones serve."""
 _EMPTY = tuple(
     """
-    voicemail users res_odbc res_config_sqlite3 statsd geolocation
+    voicemail res_odbc res_config_sqlite3 statsd geolocation
     pjproject pjsip_wizard stir_shaken aeap websocket_client chan_websocket
     res_fax pjsip_notify agents calendar res_stun_monitor sorcery
     extconfig manager_additional prometheus ari
@@ -30,7 +30,9 @@ _UNUSED = tuple(
     app_voicemail app_voicemail_odbc app_voicemail_imap res_config_ldap res_config_pgsql cdr_pgsql
     cel_pgsql cdr_radius cel_radius cdr_tds cel_tds cdr_csv
     cdr_manager res_snmp res_smdi app_alarmreceiver app_festival app_adsiprog
-    res_adsi chan_audiosocket chan_websocket app_minivm
+    res_adsi chan_audiosocket chan_websocket app_minivm pbx_lua pbx_ael
+    app_amd app_followme cel_custom cel_sqlite3_custom cel_odbc cdr_odbc cdr_adaptive_odbc
+    cdr_sqlite3_custom func_odbc app_getcpeid res_odbc app_page res_config_odbc
     """.split()
 )
 _SAFE = re.compile(r"[^\r\n;\[\]]*")

@@ -1,6 +1,6 @@
 """Names and places of the recordings that the PBX writes.
 
-A voicemail is `<day>/<call id>-<seq>-<attempt>.wav` under the recordings folder: `seq` is the step that asked for it and
+A voicemail is `<day>/<call id>-<seq>-<attempt>.wav` under the recordings folder: `seq` is the step that asked for it,
 `attempt` counts the servers that tried, so that a server which takes over never overwrites what the first one got. The
 dialplan's own fallback writes `spool/<call id>-fallback.wav`. No text of a caller ever gets into a name.
 """
@@ -63,7 +63,7 @@ class RecordingFolder:
         return relative
 
     def find(self, call_id: str, seq: int) -> tuple[str, RecordingFacts] | None:
-        """The longest usable recording of a step and its facts: what a dead server left behind; None when there is none."""
+        """The longest usable recording of a step and its facts: what a dead server left; None for none."""
         best: tuple[str, RecordingFacts] | None = None
         for path in self._attempts(call_id, seq):
             facts = self.probe(path)

@@ -30,8 +30,8 @@ Writes = Callable[[Connection], None]
 Handler = Callable[[Mapping[str, Any]], Writes]
 """Does the work of a job, holding no connection, and returns what is written together with its completion."""
 
-LEASE_S = 30
-_RENEW_S = 10
+LEASE_S = 20
+_RENEW_S = 5
 _RELAY_S = 0.5
 _RETRIES_S = (5, 15, 60, 300, 900, 1800, 3600)
 
@@ -53,7 +53,8 @@ def build_broker(redis_url: str) -> RedisBroker:
     """A broker that gives a killed worker's messages to the next one within seconds, and never stops a long job."""
     # No Retries, TimeLimit or AgeLimit middleware: the outbox decides when a job comes again and when it is dead.
     # maintenance_chance is out of a million: at dramatiq's default a killed worker's messages wait for minutes.
-    return RedisBroker(url=redis_url, middleware=[], maintenance_chance=1_000_000, heartbeat_timeout=15_000)
+    make: Callable[..., RedisBroker] = RedisBroker
+    return make(url=redis_url, middleware=[], maintenance_chance=1_000_000, heartbeat_timeout=15_000)
 
 
 def build_actors(broker: dramatiq.Broker, jobs: Jobs) -> dramatiq.Actor[[str], None]:
@@ -63,7 +64,7 @@ def build_actors(broker: dramatiq.Broker, jobs: Jobs) -> dramatiq.Actor[[str], N
     def perform(job_id: str) -> None:
         run_job(jobs, int(job_id), f"{owner}-{threading.get_ident()}")
 
-    return dramatiq.actor(perform, actor_name="perform", queue_name="hotline", broker=broker)
+    return dramatiq.actor(actor_name="perform", queue_name="hotline", broker=broker)(perform)
 
 
 def run_job(jobs: Jobs, job_id: int, owner: str) -> None:
@@ -84,7 +85,7 @@ def run_job(jobs: Jobs, job_id: int, owner: str) -> None:
             delay = _RETRIES_S[min(job.attempts, len(_RETRIES_S)) - 1]
             jobs.outbox.fail(job.id, owner, f"{type(error).__name__}: {error}", jobs.clock() + timedelta(seconds=delay))
             return
-        done = jobs.outbox.complete(job.id, owner, writes)
+        done = jobs.outbox.complete(job.id, owner, jobs.clock(), writes)
     log.info("job done" if done else "job was taken over")
 
 

@@ -89,7 +89,7 @@ class Hotline:
     @cached_property
     def agi_driver(self) -> AgiDriver:
         """The Asterisk driver."""
-        return AgiDriver(self.service, self.recordings, self.settings.prompts_dir)
+        return AgiDriver(self.service, self.recordings, self.settings.prompts_dir, utc_now)
 
     def upgrade(self) -> None:
         """Bring the database to the current schema."""

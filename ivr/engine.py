@@ -186,7 +186,7 @@ class _Walk:
                     self.command = LookUpCase(values.get(node.number, ""), values.get(node.code, ""))
                 case Transfer():
                     if node.prompts:
-                        self.verbs.append(Play(self.clips(node.prompts), barge_in=False))
+                        self.verbs.append(Play(self.clips(node.prompts)))
                     self.command = PlanLegs(node.target, self.state.demand)
                 case Voicemail():
                     self.record(node, node.prompts)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, literal, select, update
 
-from casebook.store.calls import SqlCallStore, insert_call, upsert_recording
+from casebook.store.calls import SqlCallStore, call_values, insert_call, upsert_recording
 from casebook.store.cases import open_draft, schedule_transcription, start_clock
 from casebook.store.engine import reading
 from casebook.store.schema import UtcDateTime, call, call_session, case_, recording
@@ -57,6 +57,7 @@ class CallIntake:
         """Note a call that the PBX reports as ended: a row where there was none, its length where there was one."""
         with self._store.engine.begin() as connection:
             if not self._ensure_call(connection, new):
+                self._add_number(connection, new)
                 connection.execute(
                     update(call)
                     .where(call.c.call_id == new.call_id)
@@ -100,6 +101,16 @@ class CallIntake:
             )
             start_clock(connection, new.call_id, now)
             return opened.case_no
+
+    def _add_number(self, connection: Connection, new: NewCall) -> None:
+        """A call whose recording came in before the PBX's list gets its number from the list."""
+        values = call_values(self._store.privacy, new)
+        if values["ani_enc"] is not None:
+            connection.execute(
+                update(call)
+                .where(call.c.call_id == new.call_id, call.c.ani_enc.is_(None))
+                .values({name: values[name] for name in ("ani_enc", "ani_hmac", "ani_masked")})
+            )
 
     def _ensure_call(self, connection: Connection, new: NewCall) -> bool:
         """Write the call's row where there is none; True when it was written now."""

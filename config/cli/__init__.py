@@ -6,9 +6,17 @@ import sys
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
+from asterisk_conf.process import PbxError
+from asterisk_conf.render import RenderError
+from call_router.directory import DirectoryError
+from casebook.errors import CaseError
+from casebook.privacy import PrivacyError
 from config.cli import context, line, model, pbx, prompts, serve, store, transcribe
+from config.prompts import PromptError
 from config.settings import SettingsError
+from ivr.flow import FlowError
 
 app = typer.Typer(
     name="hotline",
@@ -29,15 +37,32 @@ app.command(name="transcribe")(transcribe.transcribe)
 
 @app.callback()
 def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:
-    context.debug = debug
+    """Options before the command; `main` looks at --debug itself."""
+    _ = debug
+
+
+_EXPECTED = (
+    context.CommandError,
+    SettingsError,
+    CaseError,
+    PrivacyError,
+    FlowError,
+    DirectoryError,
+    PromptError,
+    RenderError,
+    PbxError,
+)
 
 
 def main() -> None:
     """Run a command; an expected error is one sentence."""
     try:
         app(standalone_mode=True)
-    except (context.CommandError, SettingsError) as error:
+    except (*_EXPECTED, SQLAlchemyError) as error:
         if "--debug" in sys.argv:
             raise
-        typer.echo(str(error), err=True)
+        sentence = (
+            "The database cannot be used: see HOTLINE_DATABASE_URL." if isinstance(error, SQLAlchemyError) else error
+        )
+        typer.echo(str(sentence), err=True)
         sys.exit(1)

@@ -1,0 +1,178 @@
+"""What each process of the hotline runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from contextlib import suppress
+
+import dramatiq
+import redis
+import structlog
+import uvicorn
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from agi_scripts.server import AgiServer
+from call_router.ami import Ami, Fields
+from call_router.calls_file import CallsFile
+from call_router.reaper import Reaper
+from casebook.api.app import create_app
+from casebook.api.deps import ApiDeps
+from casebook.console.build import CONSOLE_DIR
+from casebook.store.engine import reading
+from casebook.store.intake import CallIntake
+from config.handlers import handlers
+from config.jobs import Jobs, Relay, build_actors, build_broker
+from config.model import model_path
+from config.pbx import ami_secret
+from config.settings import Settings, SettingsError
+from config.wiring import Hotline, utc_now
+from transcription.model import ModelMissing
+
+_DRAIN_S = 15
+
+
+def serve_web(hotline: Hotline) -> None:
+    """The console and the REST API, until SIGTERM."""
+    settings = hotline.settings
+    app = create_app(api_deps(hotline))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+        )
+    )
+    server.run()
+
+
+def api_deps(hotline: Hotline) -> ApiDeps:
+    """What the API is built from."""
+    settings = hotline.settings
+    built = CONSOLE_DIR / "dist"
+    return ApiDeps(
+        voicemails=hotline.voicemails,
+        users=hotline.users,
+        recordings_dir=settings.recordings_dir,
+        console_dir=built if (built / "index.html").is_file() else None,
+        readiness=lambda: readiness(hotline),
+        clock=utc_now,
+        cookie_secure=settings.public_url.startswith("https:"),
+    )
+
+
+def readiness(hotline: Hotline) -> dict[str, str | None]:
+    """Each part that the hotline needs, with what is wrong with it or None."""
+    return {
+        "store": _store_problem(hotline),
+        "broker": _broker_problem(hotline.settings),
+        "model": _model_problem(hotline),
+    }
+
+
+def _store_problem(hotline: Hotline) -> str | None:
+    try:
+        with reading(hotline.engine) as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        return type(error).__name__
+    return None
+
+
+def _broker_problem(settings: Settings) -> str | None:
+    if not settings.redis_url:
+        return "HOTLINE_REDIS_URL is not set"
+    try:
+        with redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2) as client:
+            client.ping()
+    except redis.RedisError as error:
+        return type(error).__name__
+    return None
+
+
+def _model_problem(hotline: Hotline) -> str | None:
+    try:
+        model_path(hotline.settings)
+    except ModelMissing as error:
+        return str(error)
+    return None
+
+
+def serve_agi(hotline: Hotline, port: int, stop: threading.Event) -> None:
+    """Answer calls until told to stop; then let those under way finish. Raises SettingsError for a taken port."""
+    settings = hotline.settings
+    peers = frozenset(peer.strip() for peer in settings.agi_allowed.split(","))
+    driver = hotline.agi_driver
+    try:
+        server = AgiServer(
+            settings.agi_host, port, driver.handle, allowed_peers=peers, max_calls=settings.agi_max_calls
+        )
+    except OSError as error:
+        raise SettingsError(f"HOTLINE_AGI_PORT: port {port} cannot be used ({error.strerror})") from error
+
+    def watch() -> None:
+        stop.wait()
+        server.stop()
+
+    threading.Thread(target=watch, name="stop", daemon=True).start()
+    structlog.get_logger().info("answering", port=server.port)
+    server.serve()
+    given_back = server.drain(_DRAIN_S)
+    structlog.get_logger().info("drained", given_back=given_back)
+
+
+def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
+    """Do jobs until told to stop. Raises SettingsError without a broker."""
+    settings = hotline.settings
+    if not settings.redis_url:
+        raise SettingsError("HOTLINE_REDIS_URL is not set (`hotline run` starts a broker of its own)")
+    # Calls come first: recognition takes what they leave of the processor.
+    os.nice(settings.worker_nice)
+    broker = build_broker(settings.redis_url)
+    jobs = Jobs(hotline.outbox, handlers(settings), utc_now)
+    relay = Relay(jobs, build_actors(broker, jobs))
+    worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
+    worker.start()
+    relay.start()
+    if problem := _model_problem(hotline):
+        structlog.get_logger().warning("voicemails wait for a model", reason=problem)
+    stop.wait()
+    relay.stop()
+    worker.stop()
+    broker.close()
+
+
+def serve_router(hotline: Hotline, stop: threading.Event) -> None:
+    """Follow the PBX until told to stop."""
+    asyncio.run(_route(hotline, stop))
+
+
+async def _route(hotline: Hotline, stop: threading.Event) -> None:
+    settings = hotline.settings
+
+    def on_event(event: Fields) -> None:
+        reaper.on_event(event)
+
+    ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, ami_secret(settings), on_event=on_event)
+    settings.calls_dir.mkdir(parents=True, exist_ok=True)
+    reaper = Reaper(
+        ami,
+        hotline.service,
+        CallIntake(hotline.store),
+        hotline.recordings,
+        CallsFile(settings.calls_dir),
+        system_name=settings.system_name,
+        clock=utc_now,
+    )
+    tasks = [asyncio.create_task(ami.run()), asyncio.create_task(reaper.run())]
+    await asyncio.to_thread(stop.wait)
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,57 @@
+"""What callers do, as timelines, and what they hear."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.pbx.audio import RATE, Key, Samples, Silence, Speech, Timeline, likeness, read_samples
+from tests.pbx.rig import PROMPTS
+
+LEAD_S = 0.45
+"""From the start of a recording to the first word of `leave_message`, about."""
+TRAIL_S = 0.3
+
+
+def to_the_beep(key: str = "2") -> Timeline:
+    """Press a menu key, skip what is said about the agents, skip the instructions."""
+    return [Silence(1.5), Key(key), Silence(1.0), Key("1"), Silence(1.2), Key("1"), Silence(0.8)]
+
+
+def leave_message(samples: Samples, *, key: str = "2", then: Timeline | None = None) -> Timeline:
+    """A voicemail: say it, end it with #, and go on with `then` (by default: keep it, hear the number)."""
+    keep: Timeline = [Silence(1.0), Key("1"), Silence(2.0)]
+    return [*to_the_beep(key), Speech(samples), Silence(TRAIL_S), Key("#"), *(keep if then is None else then)]
+
+
+def digits_heard(heard: Samples, after: str, count: int) -> str:
+    """The digits that were read after a clip, recognised by comparing the sound with each digit's own clip."""
+    clips = {str(digit): read_samples(PROMPTS / "digits" / f"{digit}.wav") for digit in range(10)}
+    intro = read_samples(PROMPTS / f"{after}.wav")
+    found = likeness(intro, heard)
+    assert found.correlation > 0.9, f"'{after}' was not heard"
+    position = int(found.lag_s * RATE) + intro.size
+    digits = ""
+    slack = int(0.45 * RATE)
+    while len(digits) < count:
+        best, best_correlation, best_end = "", 0.0, 0
+        for digit, clip in clips.items():
+            window = heard[max(0, position - 400) : position + clip.size + slack]
+            match = likeness(clip, window)
+            if match.correlation > best_correlation and match.overlap_s * RATE >= clip.size * 0.95:
+                best, best_correlation = digit, match.correlation
+                best_end = max(0, position - 400) + int(match.lag_s * RATE) + clip.size
+        assert best_correlation > 0.8, f"after '{digits}' nothing that sounds like a digit ({best_correlation:.2f})"
+        digits, position = digits + best, best_end
+    return digits
+
+
+def silence(seconds: float) -> Samples:
+    """Nothing."""
+    return np.zeros(int(seconds * RATE), np.int16)
+
+
+def heard_file(folder: Path) -> Path:
+    """Where `listen` puts what a caller heard."""
+    return folder / "heard.wav"

@@ -1,0 +1,269 @@
+"""Callers and called parties: SIPp with generated scenarios and real audio."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from socket import SOCK_DGRAM
+
+import pytest
+
+from tests.conftest import free_port
+from tests.pbx.audio import Timeline, write_pcap
+
+_SDP = """\
+v=0
+o=user 53655765 2353687637 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [auto_media_port] RTP/AVP 8 101
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-15
+a=ptime:20
+"""
+_REQUEST = """\
+{method} {uri} SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: {name} <sip:{number}@[local_ip]:[local_port]>;tag=[pid]SIPpTag00[call_number]
+To: <sip:[service]@[remote_ip]:[remote_port]>{to_tag}
+Call-ID: [call_id]
+CSeq: {cseq} {method}
+Contact: <sip:sipp@[local_ip]:[local_port]>
+Max-Forwards: 70
+Content-Type: application/sdp
+Content-Length: {length}
+
+{body}"""
+_OK = """\
+SIP/2.0 {status}
+[last_Via:]
+[last_From:]
+[last_To:]{tag}
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:sipp@[local_ip]:[local_port]>
+Content-Type: application/sdp
+Content-Length: {length}
+
+{body}"""
+
+
+@dataclass(frozen=True)
+class CallResult:
+    """What SIPp counted."""
+
+    successful: int
+    failed: int
+    output: str
+
+
+def require_sipp() -> None:
+    """Skip where SIPp is missing or may not send its audio."""
+    if shutil.which("sipp") is None:
+        pytest.skip("no sipp (Debian package sip-tester)")
+    if os.getuid() != 0:
+        pytest.skip("SIPp plays audio from a raw socket: root only")
+
+
+def _request(method: str, cseq: int, name: str, number: str, *, body: str = "", answered: bool = False) -> str:
+    text = _REQUEST.format(
+        method=method,
+        uri="[next_url]" if answered else "sip:[service]@[remote_ip]:[remote_port]",
+        name=name,
+        number=number,
+        to_tag="[peer_tag_param]" if answered else "",
+        cseq=cseq,
+        length="[len]" if body else "0",
+        body=body,
+    )
+    return text if body else text.replace("Content-Type: application/sdp\n", "")
+
+
+def caller_scenario(*, hang_up: bool, name: str, number: str, bye_timeout_s: int) -> str:
+    """Calls, plays the pcap; then waits for the line's BYE, or hangs up when the pcap is over."""
+    bye = f"""
+  <pause milliseconds="[pcap_ms]"/>
+  <send retrans="500"><![CDATA[
+{_request("BYE", 2, name, number, answered=True)}
+]]></send>
+  <recv response="200" timeout="10000"/>"""
+    if not hang_up:
+        bye = f"""
+  <recv request="BYE" timeout="{bye_timeout_s * 1000}"/>
+  <send><![CDATA[
+{_OK.format(status="200 OK", tag="", length="0", body="").replace("Content-Type: application/sdp" + chr(10), "")}
+]]></send>"""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE scenario SYSTEM "sipp.dtd">
+<scenario name="caller">
+  <send retrans="500"><![CDATA[
+{_request("INVITE", 1, name, number, body=_SDP)}
+]]></send>
+  <recv response="100" optional="true"/><recv response="180" optional="true"/><recv response="183" optional="true"/>
+  <recv response="200" rrs="true" timeout="20000"/>
+  <send><![CDATA[
+{_request("ACK", 1, name, number, answered=True)}
+]]></send>
+  <nop><action><exec play_pcap_audio="call.pcap"/></action></nop>{bye}
+</scenario>
+"""
+
+
+class Caller:
+    """People who call. `place` runs one or many calls and waits for their end."""
+
+    def __init__(self, folder: Path, sip_port: int) -> None:
+        require_sipp()
+        self._folder = folder
+        self._sip_port = sip_port
+        self._count = 0
+
+    def place(
+        self,
+        timeline: Timeline,
+        *,
+        number: str = "13800[call_number]",
+        name: str = '"citizen"',
+        hang_up: bool = False,
+        calls: int = 1,
+        rate: int = 10,
+        limit_s: int = 120,
+    ) -> CallResult:
+        """Place calls and wait until all are over."""
+        process, folder = self.start(
+            timeline, number=number, name=name, hang_up=hang_up, calls=calls, rate=rate, limit_s=limit_s
+        )
+        try:
+            process.wait(limit_s + 20)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        return _result(folder)
+
+    def start(
+        self,
+        timeline: Timeline,
+        *,
+        number: str = "13800[call_number]",
+        name: str = '"citizen"',
+        hang_up: bool = False,
+        calls: int = 1,
+        rate: int = 10,
+        limit_s: int = 120,
+    ) -> tuple[subprocess.Popen[bytes], Path]:
+        """Begin calls and go on; the folder gets SIPp's output."""
+        self._count += 1
+        folder = self._folder / f"caller-{self._count}"
+        folder.mkdir(parents=True)
+        seconds = write_pcap(folder / "call.pcap", timeline)
+        scenario = caller_scenario(hang_up=hang_up, name=name, number=number, bye_timeout_s=limit_s)
+        (folder / "call.xml").write_text(scenario.replace("[pcap_ms]", str(int(seconds * 1000))), encoding="utf-8")
+        command = ["sipp", f"127.0.0.1:{self._sip_port}", "-sf", "call.xml", "-s", "12345", "-i", "127.0.0.1"]
+        command += ["-mi", "127.0.0.1", "-p", str(free_port(SOCK_DGRAM)), "-m", str(calls), "-l", str(calls)]
+        command += ["-r", str(rate), "-nostdin", "-timeout", f"{limit_s + 10}s", "-trace_stat", "-stf", "stat.csv"]
+        command += ["-trace_err", "-error_file", "errors.log"]
+        with (folder / "output").open("wb") as output:
+            process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        return process, folder
+
+
+def _result(folder: Path) -> CallResult:
+    output = (folder / "output").read_text(errors="replace")
+    errors = folder / "errors.log"
+    if errors.is_file():
+        output += errors.read_text(errors="replace")[:3000]
+    with (folder / "stat.csv").open(encoding="latin-1") as file:
+        last = list(csv.DictReader(file, delimiter=";"))[-1]
+    return CallResult(int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), output)
+
+
+class Line:
+    """A line that is called: 110, say. Answers every call with one status; 200 talks for a while, 180 only rings."""
+
+    def __init__(self, folder: Path, status: str = "486 Busy Here", host: str = "127.0.0.2") -> None:
+        require_sipp()
+        self.port = free_port(SOCK_DGRAM)
+        self.host = host
+        self._folder = folder / f"line-{self.port}"
+        self._folder.mkdir(parents=True)
+        (self._folder / "line.xml").write_text(_line_scenario(status), encoding="utf-8")
+        command = ["sipp", "-sf", "line.xml", "-i", host, "-mi", host, "-p", str(self.port), "-nostdin", "-trace_msg"]
+        command += ["-message_file", "messages.log"]
+        with (self._folder / "output").open("wb") as output:
+            self._process = subprocess.Popen(
+                command, cwd=self._folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+
+    def messages(self) -> str:
+        """What was said on the wire."""
+        file = self._folder / "messages.log"
+        return file.read_text(errors="replace") if file.is_file() else ""
+
+    def stop(self) -> None:
+        """Hang up for good."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _line_scenario(status: str) -> str:
+    def plain(words: str) -> str:
+        text = _OK.format(status=words, tag=";tag=[call_number]", length="0", body="")
+        return text.replace("Content-Type: application/sdp\n", "")
+
+    end = f"""
+  <send><![CDATA[
+{plain(status)}
+]]></send>
+  <recv request="ACK" timeout="10000"/>"""
+    if status.startswith("180"):
+        end = f"""
+  <send><![CDATA[
+{plain(status)}
+]]></send>
+  <recv request="CANCEL" timeout="60000"/>
+  <send><![CDATA[
+{plain("200 OK")}
+]]></send>"""
+    elif status.startswith("200"):
+        ok = _OK.format(status="200 OK", tag=";tag=[call_number]", length="[len]", body=_SDP)
+        end = f"""
+  <send retrans="500"><![CDATA[
+{ok}
+]]></send>
+  <recv request="ACK" rrs="true" timeout="10000"/>
+  <pause milliseconds="1500"/>
+  <send retrans="500"><![CDATA[
+BYE [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:line@[local_ip]:[local_port]>;tag=[call_number]
+To: [$caller]
+[last_Call-ID:]
+CSeq: 2 BYE
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+  <recv response="200" timeout="10000"/>"""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE scenario SYSTEM "sipp.dtd">
+<scenario name="line">
+  <recv request="OPTIONS" optional="true" next="alive"/>
+  <recv request="INVITE" crlf="true" rrs="true"><action>
+    <ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/>
+  </action></recv>{end}
+  <nop next="over"/>
+  <label id="alive"/>
+  <send><![CDATA[
+{plain("200 OK")}
+]]></send>
+  <label id="over"/>
+  <nop/>
+</scenario>
+"""
