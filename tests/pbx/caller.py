@@ -164,7 +164,9 @@ class Caller:
         folder.mkdir(parents=True)
         seconds = write_pcap(folder / "call.pcap", timeline)
         scenario = caller_scenario(hang_up=hang_up, name=name, number=number, bye_timeout_s=limit_s)
-        (folder / "call.xml").write_text(scenario.replace("[pcap_ms]", str(int(seconds * 1000))), encoding="utf-8")
+        (folder / "call.xml").write_text(
+            scenario.replace("[pcap_ms]", str(int(seconds * 1000))), encoding="utf-8", errors="surrogateescape"
+        )
         command = ["sipp", f"127.0.0.1:{self._sip_port}", "-sf", "call.xml", "-s", "12345", "-i", "127.0.0.1"]
         command += ["-mi", "127.0.0.1", "-p", str(free_port(SOCK_DGRAM)), "-m", str(calls), "-l", str(calls)]
         command += ["-r", str(rate), "-nostdin", "-timeout", f"{limit_s + 10}s", "-trace_stat", "-stf", "stat.csv"]
