@@ -145,6 +145,11 @@ class Caller:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        return self.result(folder)
+
+    @staticmethod
+    def result(folder: Path) -> CallResult:
+        """What became of calls that were started and are over."""
         return _result(folder)
 
     def start(
