@@ -6,6 +6,7 @@ calls under way get their time, and what is left then is given back to the dialp
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -87,8 +88,9 @@ class AgiServer:
         self._listener.close()
 
     def stop(self) -> None:
-        """End `serve`; safe from any thread and from a signal handler."""
-        self._waker.send(b"x")
+        """End `serve`; safe from any thread and from a signal handler, and when it has ended."""
+        with contextlib.suppress(OSError):
+            self._waker.send(b"x")
 
     def drain(self, timeout_s: float) -> int:
         """Wait for the calls under way; then give the rest back to the dialplan and return how many those were."""

@@ -219,11 +219,75 @@ class Line:
         self._process.wait()
 
 
-def _line_scenario(status: str) -> str:
+class AgentPhone:
+    """An agent's telephone: registers, then answers every call and talks for a while."""
+
+    def __init__(self, folder: Path, sip_port: int, extension: str, secret: str, talk_ms: int = 1500) -> None:
+        require_sipp()
+        self._folder = folder / f"agent-{extension}"
+        self._folder.mkdir(parents=True)
+        port = str(free_port(SOCK_DGRAM))
+        (self._folder / "register.xml").write_text(_register_scenario(extension, secret), encoding="utf-8")
+        register = ["sipp", f"127.0.0.1:{sip_port}", "-sf", "register.xml", "-i", "127.0.0.1", "-p", port, "-m", "1"]
+        register += ["-nostdin", "-timeout", "20s"]
+        done = subprocess.run(register, cwd=self._folder, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+        (self._folder / "line.xml").write_text(_line_scenario("200 OK", talk_ms), encoding="utf-8")
+        command = ["sipp", "-sf", "line.xml", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", port, "-nostdin"]
+        command += ["-trace_msg", "-message_file", "messages.log"]
+        with (self._folder / "output").open("wb") as output:
+            self._process = subprocess.Popen(
+                command, cwd=self._folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+
+    def messages(self) -> str:
+        """What was said on the wire."""
+        file = self._folder / "messages.log"
+        return file.read_text(errors="replace") if file.is_file() else ""
+
+    def stop(self) -> None:
+        """Switch it off."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _register_scenario(extension: str, secret: str) -> str:
+    def register(cseq: int, auth: str) -> str:
+        return f"""REGISTER sip:[remote_ip] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:{extension}@[remote_ip]>;tag=[call_number]
+To: <sip:{extension}@[remote_ip]>
+Call-ID: [call_id]
+CSeq: {cseq} REGISTER
+Contact: <sip:{extension}@[local_ip]:[local_port]>
+Max-Forwards: 70
+Expires: 600
+{auth}Content-Length: 0
+
+"""
+
+    again = register(2, f"[authentication username={extension} password={secret}]\n")
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE scenario SYSTEM "sipp.dtd">
+<scenario name="register">
+  <send retrans="500"><![CDATA[
+{register(1, "")}
+]]></send>
+  <recv response="401" auth="true" timeout="10000"/>
+  <send retrans="500"><![CDATA[
+{again}
+]]></send>
+  <recv response="200" timeout="10000"/>
+</scenario>
+"""
+
+
+def _line_scenario(status: str, talk_ms: int = 1500) -> str:
     def plain(words: str) -> str:
         text = _OK.format(status=words, tag=";tag=[call_number]", length="0", body="")
         return text.replace("Content-Type: application/sdp\n", "")
 
+    remember = ""
     end = f"""
   <send><![CDATA[
 {plain(status)}
@@ -239,13 +303,15 @@ def _line_scenario(status: str) -> str:
 {plain("200 OK")}
 ]]></send>"""
     elif status.startswith("200"):
+        # SIPp refuses a scenario that sets a variable and never uses it.
+        remember = '<action><ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/></action>'
         ok = _OK.format(status="200 OK", tag=";tag=[call_number]", length="[len]", body=_SDP)
         end = f"""
   <send retrans="500"><![CDATA[
 {ok}
 ]]></send>
   <recv request="ACK" rrs="true" timeout="10000"/>
-  <pause milliseconds="1500"/>
+  <pause milliseconds="{talk_ms}"/>
   <send retrans="500"><![CDATA[
 BYE [next_url] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
@@ -262,9 +328,7 @@ Content-Length: 0
 <!DOCTYPE scenario SYSTEM "sipp.dtd">
 <scenario name="line">
   <recv request="OPTIONS" optional="true" next="alive"/>
-  <recv request="INVITE" crlf="true" rrs="true"><action>
-    <ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/>
-  </action></recv>{end}
+  <recv request="INVITE" crlf="true" rrs="true">{remember}</recv>{end}
   <nop next="over"/>
   <label id="alive"/>
   <send><![CDATA[
