@@ -104,13 +104,15 @@ WAITS = (Gather, Record, Dial, Enqueue)
 
 _BY_NAME: dict[str, type[Any]] = {verb.name: verb for verb in (Play, Gather, Record, Playback, Dial, Enqueue, Hangup)}
 
+_FIELDS = {name: tuple(field.name for field in fields(kind)) for name, kind in _BY_NAME.items()}
+
 
 def dump_verb(verb: Verb) -> dict[str, Any]:
     """JSON form of a verb: its fields, and its name under "verb"."""
     data: dict[str, Any] = {"verb": verb.name}
-    for field in fields(verb):
-        value = getattr(verb, field.name)
-        data[field.name] = dump_leg(value) if isinstance(value, Leg) else value
+    for name in _FIELDS[verb.name]:
+        value = getattr(verb, name)
+        data[name] = dump_leg(value) if isinstance(value, Leg) else value
     return data
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
@@ -19,7 +20,7 @@ from casebook.numbering import from_digits
 from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.states import PROGRESS
 from casebook.store.cases import QUERY_CODE, add_effect, open_draft, start_clock
-from casebook.store.schema import call, call_journal, call_session, case_, flow_revision, recording
+from casebook.store.schema import call, call_session, case_, flow_revision, recording
 from ivr.events import CaseFound, CaseNotFound, CommandResult, dump_event
 from ivr.ports import (
     KeptRecording,
@@ -35,30 +36,40 @@ from ivr.verbs import dump_verb, load_verb
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
-_LOAD = select(
-    call_session.c.flow_rev,
-    call_session.c.version,
-    call_session.c.seq,
-    call_session.c.state,
-    call_session.c.verbs,
-    call_session.c.ended_at,
-).where(call_session.c.call_id == bindparam("of"))
+# The three statements of a key press go to the driver's own cursor: SQLAlchemy's share of each would be three times the
+# database's. "?" becomes the driver's own mark; everything else in the store is SQLAlchemy Core.
+_LOAD = "SELECT flow_rev, version, seq, state, verbs, ended_at FROM call_session WHERE call_id = ?"
 _SAVE = (
-    update(call_session)
-    .where(call_session.c.call_id == bindparam("of"), call_session.c.version == bindparam("known"))
-    .values(
-        version=bindparam("new_version"),
-        seq=bindparam("new_seq"),
-        state=bindparam("new_state"),
-        verbs=bindparam("new_verbs"),
-        updated_at=bindparam("now"),
-        ended_at=bindparam("end"),
-    )
+    "UPDATE call_session SET version = ?, seq = ?, state = ?, verbs = ?, updated_at = ?, ended_at = ?"
+    " WHERE call_id = ? AND version = ?"
 )
-_JOURNAL = insert(call_journal)
+_JOURNAL = "INSERT INTO call_journal (call_id, seq, at, event) VALUES (?, ?, ?, ?)"
+_INSERT_CALL = insert(call)
+_INSERT_SESSION = insert(call_session)
 _END_CALL = (
     update(call).where(call.c.call_id == bindparam("of")).values(ended_at=bindparam("end"), outcome=bindparam("out"))
 )
+
+
+class _Driver:
+    """The driver's cursor within a transaction, and its forms of a mark and of a moment."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._cursor = connection.connection.cursor()
+        self._sqlite = connection.dialect.name == "sqlite"
+
+    def execute(self, statement: str, values: tuple[Any, ...]) -> Any:
+        """Run a statement; the cursor."""
+        self._cursor.execute(statement if self._sqlite else statement.replace("?", "%s"), values)
+        return self._cursor
+
+    def moment(self, value: datetime | None) -> Any:
+        """As UtcDateTime binds it."""
+        return value.astimezone(UTC).isoformat(timespec="microseconds") if value and self._sqlite else value
+
+    def read_moment(self, value: Any) -> datetime | None:
+        """As UtcDateTime reads it."""
+        return datetime.fromisoformat(value) if value and self._sqlite else value
 
 
 class SqlUnitOfWork(UnitOfWork):
@@ -66,58 +77,55 @@ class SqlUnitOfWork(UnitOfWork):
 
     def __init__(self, connection: Connection, privacy: Privacy) -> None:
         self.connection = connection
+        self._driver = _Driver(connection)
         self._privacy = privacy
 
     def load_session(self, call_id: str) -> SessionRow | None:
-        row = self.connection.execute(_LOAD, {"of": call_id}).first()
+        row = self._driver.execute(_LOAD, (call_id,)).fetchone()
         if row is None:
             return None
         rev, version, seq, state, verbs, ended_at = row
-        return SessionRow(
-            call_id, rev, version, seq, json.loads(state), tuple(map(load_verb, json.loads(verbs))), ended_at
-        )
+        loaded = tuple(map(load_verb, json.loads(verbs)))
+        return SessionRow(call_id, rev, version, seq, json.loads(state), loaded, self._driver.read_moment(ended_at))
 
     def create_call(self, new: NewCall, session: SessionRow) -> None:
         try:
             insert_call(self.connection, self._privacy, new, outcome="")
             self.connection.execute(
-                insert(call_session).values(
-                    call_id=new.call_id,
-                    flow_rev=session.flow_rev,
-                    version=session.version,
-                    seq=session.seq,
-                    state=_dump(session.state),
-                    verbs="[]",
-                    updated_at=new.started_at,
-                )
+                _INSERT_SESSION,
+                {
+                    "call_id": new.call_id,
+                    "flow_rev": session.flow_rev,
+                    "version": session.version,
+                    "seq": session.seq,
+                    "state": _dump(session.state),
+                    "verbs": "[]",
+                    "updated_at": new.started_at,
+                },
             )
         except IntegrityError as error:
             raise StaleSession(new.call_id) from error
 
     def save_step(self, session: SessionRow, writes: StepWrites, now: datetime) -> None:
-        saved = self.connection.execute(
+        driver, at = self._driver, self._driver.moment(now)
+        saved = driver.execute(
             _SAVE,
-            {
-                "of": session.call_id,
-                "known": session.version,
-                "new_version": session.version + 1,
-                "new_seq": session.seq,
-                "new_state": _dump(session.state),
-                "new_verbs": _dump([dump_verb(verb) for verb in session.verbs]),
-                "now": now,
-                "end": session.ended_at,
-            },
+            (
+                session.version + 1,
+                session.seq,
+                _dump(session.state),
+                _dump([dump_verb(verb) for verb in session.verbs]),
+                at,
+                driver.moment(session.ended_at),
+                session.call_id,
+                session.version,
+            ),
         )
         if saved.rowcount != 1:
             raise StaleSession(session.call_id)
         session.version += 1
-        self.connection.execute(
-            _JOURNAL,
-            [
-                {"call_id": session.call_id, "seq": session.seq, "at": now, "event": _dump(dump_event(happened))}
-                for happened in writes.journal
-            ],
-        )
+        for happened in writes.journal:
+            driver.execute(_JOURNAL, (session.call_id, session.seq, at, _dump(dump_event(happened))))
         for effect in writes.effects:
             add_effect(self.connection, effect.kind, effect.key, effect.payload, now)
         if session.ended_at is not None:
@@ -163,11 +171,13 @@ class SqlCallStore:
     def __init__(self, engine: Engine, privacy: Privacy) -> None:
         self.engine = engine
         self.privacy = privacy
+        # SQLite has one writer at a time; threads that wait here wait in turn, and do not poll the database's lock.
+        self._turn: AbstractContextManager[Any] = Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def transaction(self) -> Iterator[SqlUnitOfWork]:
         """A short transaction for writing. Raises StaleSession where PostgreSQL saw two writers collide."""
-        with self.engine.begin() as connection:
+        with self._turn, self.engine.begin() as connection:
             try:
                 yield SqlUnitOfWork(connection, self.privacy)
             except OperationalError as error:
@@ -178,7 +188,7 @@ class SqlCallStore:
 
 def insert_call(connection: Connection, privacy: Privacy, new: NewCall, outcome: str) -> None:
     """The call's row, its number encrypted. Raises IntegrityError where it exists."""
-    connection.execute(insert(call).values(**call_values(privacy, new), outcome=outcome))
+    connection.execute(_INSERT_CALL, {**call_values(privacy, new), "outcome": outcome})
 
 
 def call_values(privacy: Privacy, new: NewCall) -> dict[str, Any]:

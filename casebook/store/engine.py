@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -26,8 +26,15 @@ def open_engine(url: str) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         elif backend != "sqlite":
             raise CaseError("unsupported", "HOTLINE_DATABASE_URL must be a sqlite or a postgresql address")
+        # A transaction always ends before its connection goes back: SQLite's driver need not roll back again.
+        reset: Literal["rollback"] | None = None if backend == "sqlite" else "rollback"
         engine = create_engine(
-            parsed, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_timeout=30, hide_parameters=True
+            parsed,
+            pool_reset_on_return=reset,
+            pool_size=_POOL_SIZE,
+            max_overflow=_POOL_SIZE,
+            pool_timeout=30,
+            hide_parameters=True,
         )
     except (ArgumentError, NoSuchModuleError) as error:
         raise CaseError("unsupported", "HOTLINE_DATABASE_URL is not an address of a database") from error
@@ -58,4 +65,6 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(_READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - only SQLite's engine has this hook
+    driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
