@@ -11,7 +11,8 @@ run: install console  ## the whole hotline on this machine
 	$(BIN)/hotline run
 
 test: install system-packages console lint  ## every test, real components included
-	HOTLINE_SHARED_DIR="$(abspath $(SHARED))" $(BIN)/pytest
+	HOTLINE_SHARED_DIR="$(abspath $(SHARED))" $(BIN)/pytest -m "not alone" -n 4 --dist loadfile
+	HOTLINE_SHARED_DIR="$(abspath $(SHARED))" $(BIN)/pytest -m alone
 
 lint: install  ## ruff, mypy, import-linter, the city's files, the console's own checks
 	$(BIN)/ruff check .

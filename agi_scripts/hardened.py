@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import struct
 import time
 from typing import Any
 
@@ -38,13 +39,17 @@ class HotlineAGI(AGI):  # type: ignore[misc]
 
     def __init__(self, connection: socket.socket, *, env_timeout_s: float = 5, reply_timeout_s: float = 15) -> None:
         # pyst2's own constructor is left out: it sets a signal handler, which only a main thread may.
+        # Blocking, with the kernel's own time-outs: Python's would cost two more system calls a command.
+        connection.setblocking(True)
         self._connection = connection
+        self._waits_s = 0.0
         self._received = bytearray()
         self._got_sighup = False
         self._abandoned = False
         self._rescue_at = float("inf")
         self.reply_timeout_s = reply_timeout_s
         self.env: dict[str, str] = {}
+        self._wait_at_most(env_timeout_s)
         self._read_env(time.monotonic() + env_timeout_s)
 
     # --- the environment block
@@ -74,9 +79,9 @@ class HotlineAGI(AGI):  # type: ignore[misc]
         if len(data) >= COMMAND_BYTES or "\n" in line or "\r" in line or "\0" in line:
             raise ValueError("an AGI command is one line of less than 8192 bytes")
         try:
-            self._connection.settimeout(self.reply_timeout_s)
+            self._wait_at_most(self.reply_timeout_s)
             self._connection.sendall(data)
-        except TimeoutError as error:
+        except BlockingIOError as error:
             raise TransportError("the PBX does not read") from error
         except OSError as error:
             raise self.lost() from error
@@ -203,10 +208,8 @@ class HotlineAGI(AGI):  # type: ignore[misc]
         """Whether the caller hung up while we were busy elsewhere; reads nothing that belongs to a reply."""
         if self._got_sighup:
             return True
-        # Not MSG_DONTWAIT: on a socket with a timeout, Python waits for data before it asks.
-        self._connection.setblocking(False)
         try:
-            waiting = self._connection.recv(_RECEIVE_BYTES, socket.MSG_PEEK)
+            waiting = self._connection.recv(_RECEIVE_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
@@ -225,17 +228,25 @@ class HotlineAGI(AGI):  # type: ignore[misc]
             return TransportError("the dialplan took the call back")
         return CallerGone("the caller hung up")
 
+    def _wait_at_most(self, seconds: float) -> None:
+        if seconds <= 0:
+            raise TransportError("the PBX does not answer")
+        if seconds != self._waits_s:
+            limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            self._waits_s = seconds
+
     def _read_line(self, deadline: float, limit: int) -> str:
         while (end := self._received.find(b"\n")) < 0:
             if len(self._received) > limit:
                 raise TransportError("a line is too long")
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TransportError("the PBX does not answer")
-            self._connection.settimeout(remaining)
+            if self._received:
+                # A line that comes in pieces: the time that is left, not the whole time again for each piece.
+                self._wait_at_most(deadline - time.monotonic())
             try:
                 data = self._connection.recv(_RECEIVE_BYTES)
-            except TimeoutError as error:
+            except BlockingIOError as error:
                 raise TransportError("the PBX does not answer") from error
             except OSError as error:
                 raise self.lost() from error

@@ -43,7 +43,7 @@ _SAVE = (
     "UPDATE call_session SET version = ?, seq = ?, state = ?, verbs = ?, updated_at = ?, ended_at = ?"
     " WHERE call_id = ? AND version = ?"
 )
-_JOURNAL = "INSERT INTO call_journal (call_id, seq, at, event) VALUES (?, ?, ?, ?)"
+_JOURNAL = "INSERT INTO call_journal (call_id, seq, n, at, event) VALUES (?, ?, ?, ?, ?)"
 _INSERT_CALL = insert(call)
 _INSERT_SESSION = insert(call_session)
 _END_CALL = (
@@ -124,8 +124,8 @@ class SqlUnitOfWork(UnitOfWork):
         if saved.rowcount != 1:
             raise StaleSession(session.call_id)
         session.version += 1
-        for happened in writes.journal:
-            driver.execute(_JOURNAL, (session.call_id, session.seq, at, _dump(dump_event(happened))))
+        for n, happened in enumerate(writes.journal):
+            driver.execute(_JOURNAL, (session.call_id, session.seq, n, at, _dump(dump_event(happened))))
         for effect in writes.effects:
             add_effect(self.connection, effect.kind, effect.key, effect.payload, now)
         if session.ended_at is not None:

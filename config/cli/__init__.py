@@ -62,7 +62,9 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         sentence = (
-            "The database cannot be used: see HOTLINE_DATABASE_URL." if isinstance(error, SQLAlchemyError) else error
+            "The database cannot be used, or has no tables: see HOTLINE_DATABASE_URL and `hotline db upgrade`."
+            if isinstance(error, SQLAlchemyError)
+            else error
         )
         typer.echo(str(sentence), err=True)
         sys.exit(1)

@@ -30,6 +30,7 @@ def unhurried(said: Said) -> Timeline:
     return [*keys, Speech(said.samples), Silence(0.3), Key("#"), Silence(2.0), Key("1"), Silence(3.0)]
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_a_hundred_calls_at_once_are_a_hundred_cases(busy_line: TestLine, speech: list[Said]) -> None:
     line, spoken = busy_line, sorted(speech, key=lambda said: -said.samples.size)[:GROUPS]

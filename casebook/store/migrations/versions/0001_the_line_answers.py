@@ -92,15 +92,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "call_journal",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("call_id", sa.String(length=64), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["call_id"], ["call.call_id"], name=op.f("fk_call_journal_call_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_journal")),
+        sa.PrimaryKeyConstraint("call_id", "seq", "n", name=op.f("pk_call_journal")),
+        sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_call_journal_call_id"), "call_journal", ["call_id"], unique=False)
     op.create_table(
         "call_session",
         sa.Column("call_id", sa.String(length=64), nullable=False),
@@ -117,7 +117,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_call_session_open",
         "call_session",
-        ["updated_at"],
+        ["call_id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
