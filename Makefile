@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST = HOTLINE_SHARED_DIR="$(abspath $(SHARED))" $(BIN)/pytest
 SHARED ?= $(or $(HOTLINE_SHARED_DIR),../shared)
 
 .PHONY: run test check lint console install system-packages bench clean
@@ -11,8 +12,9 @@ run: install console  ## the whole hotline on this machine
 	$(BIN)/hotline run
 
 test: install system-packages console lint  ## every test, real components included
-	HOTLINE_SHARED_DIR="$(abspath $(SHARED))" $(BIN)/pytest -m "not alone" -n 4 --dist loadfile
-	HOTLINE_SHARED_DIR="$(abspath $(SHARED))" $(BIN)/pytest -m alone
+	$(PYTEST) --ignore tests/e2e -n 2 --dist loadfile
+	$(PYTEST) tests/e2e -m "not alone" -n 2 --dist loadfile
+	$(PYTEST) tests/e2e -m alone
 
 lint: install  ## ruff, mypy, import-linter, the city's files, the console's own checks
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ COMMAND_BYTES = 8192
 _REPLY_BYTES = 65536
 _REPLY_LINES = 200
 _RECEIVE_BYTES = 4096
+_SLACK_S = 0.05
 _RESULT = re.compile(r"result=(\S*)(?: \((.*)\))?(?: endpos=(\d+))?\s*$", re.DOTALL)
 _OPEN_VALUE = re.compile(r"result=\S* \((?!(?:hangup|timeout|dtmf|randomerror|writefile|waitfor)\) endpos=\d+$)")
 _Result = dict[str, tuple[str, str]]
@@ -206,7 +207,7 @@ class HotlineAGI(AGI):  # type: ignore[misc]
 
     def gone(self) -> bool:
         """Whether the caller hung up while we were busy elsewhere; reads nothing that belongs to a reply."""
-        if self._got_sighup:
+        if self._got_sighup or self._received.startswith(b"HANGUP"):
             return True
         try:
             waiting = self._connection.recv(_RECEIVE_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -241,9 +242,10 @@ class HotlineAGI(AGI):  # type: ignore[misc]
         while (end := self._received.find(b"\n")) < 0:
             if len(self._received) > limit:
                 raise TransportError("a line is too long")
-            if self._received:
-                # A line that comes in pieces: the time that is left, not the whole time again for each piece.
-                self._wait_at_most(deadline - time.monotonic())
+            remaining = deadline - time.monotonic()
+            if remaining < self._waits_s - _SLACK_S:
+                # What comes in pieces has the time that is left, not the whole time again for each piece.
+                self._wait_at_most(remaining)
             try:
                 data = self._connection.recv(_RECEIVE_BYTES)
             except BlockingIOError as error:

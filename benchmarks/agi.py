@@ -1,297 +1,409 @@
-"""CPU a call and first-command latency of the call server, beside bare pyst2, pyst2 with SQL, and a bare asyncio loop.
+"""What the hotline's AGI server costs beside bare pyst2, in one run on one machine.
 
-Each call is 20 AGI commands in 6 steps. `ours` is everything: call server, hardened AGI, CallService, engine, store on
-SQLite. The client that plays Asterisk runs in processes of its own, whose CPU is not counted.
+    python -m benchmarks.agi [--connections 50,500] [--calls N] [--rounds N] [--key-ms N]
 
-    python -m benchmarks.agi [--connections 50,500] [--calls 600]
+Four servers carry the same call, 20 AGI commands, for the same client. The client is a process of its own and its
+processor time counts for nobody. Servers a and c make six transactions a call on SQLite (WAL, synchronous = FULL).
+
+    a  ours: AgiServer, HotlineAGI, AgiDriver, CallService, SqlCallStore; a flow of six steps
+    b  bare pyst2 in a ThreadingTCPServer, no store
+    c  b, and six transactions by hand through sqlite3: read the session, update it, append to the journal
+    d  bare asyncio with a line protocol of its own, no store
+
+A caller takes --key-ms to press each of five keys. With 0, or with more connections than a server can follow, it is
+always full, and its latency is what queueing makes it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import io
-import multiprocessing
+import json
 import os
-import signal
+import queue
 import socketserver
 import sqlite3
+import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import structlog
-from asterisk.agi import AGI
+import asterisk.agi
 
-from agi_scripts.driver import AgiDriver
-from agi_scripts.server import AgiServer
-from call_router.directory import Directory
-from call_router.recordings import RecordingFolder
-from casebook.privacy import Privacy
-from casebook.store import open_engine, upgrade
-from casebook.store.calls import SqlCallStore
-from ivr.flow import parse
-from ivr.service import CallService
-
-STEPS = 6
-COMMANDS = 20
-THINK_S = 0.2
-_SECRET = "a secret of forty characters, for bench.."
-# Five menus and an end: six steps. A menu is SET AUTOHANGUP, its clips, and the key: 20 commands in all.
-_FLOW = """
-start: m1
-invalid: [p]
+FLOW = """
+start: a
+invalid: [say]
 timers: {first_digit_timeout_s: 5, inter_digit_timeout_s: 4}
 limits: {steps: 60, minutes: 30, then: bye}
 nodes:
-  m1: {type: menu, prompts: [p, p], keys: {"1": {to: m2}}, no_input: bye, gave_up: bye}
-  m2: {type: menu, prompts: [p, p], keys: {"1": {to: m3}}, no_input: bye, gave_up: bye}
-  m3: {type: menu, prompts: [p], keys: {"1": {to: m4}}, no_input: bye, gave_up: bye}
-  m4: {type: menu, prompts: [p], keys: {"1": {to: m5}}, no_input: bye, gave_up: bye}
-  m5: {type: menu, prompts: [p], keys: {"1": {to: bye}}, no_input: bye, gave_up: bye}
-  bye: {type: end, prompts: []}
+  a: {type: menu, prompts: [say, choose], keys: {"1": {to: b}}, no_input: bye, gave_up: bye}
+  b: {type: menu, prompts: [say, choose], keys: {"1": {to: c}}, no_input: bye, gave_up: bye}
+  c: {type: menu, prompts: [say, choose], keys: {"1": {to: d}}, no_input: bye, gave_up: bye}
+  d: {type: menu, prompts: [say, choose], keys: {"1": {to: e}}, no_input: bye, gave_up: bye}
+  e: {type: menu, prompts: [say, choose], keys: {"1": {to: bye}}, no_input: bye, gave_up: bye}
+  bye: {type: end, prompts: [say, say], outcome: informed}
 """
+STEPS = 6
+COMMANDS = 20
+SERVERS = {
+    "a": "ours",
+    "b": "bare pyst2, no store",
+    "c": "bare pyst2 and six transactions",
+    "d": "bare asyncio, no store",
+}
+KEYS = "0123456789*#"
+_SOUND = "/prompts/"
+_BACKLOG = 1024
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What one server did."""
-
-    cpu_ms: float
-    p99_ms: float
-    calls_s: float
-    commands: float
+# --- a: ours
 
 
-# --- servers, each in a process of its own: they announce their port through the pipe
+class _NoLines:
+    def plan(self, target: str, demand: str, now: datetime) -> tuple[Any, ...]:  # noqa: ARG002 - the port's signature
+        return ()
 
 
-def serve_ours(folder: str, ready: Any) -> None:
-    """The hotline's own call server."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    engine = open_engine(f"sqlite:///{folder}/ours.db")
+def serve_ours(folder: Path) -> None:
+    """The hotline's own server."""
+    from agi_scripts.driver import AgiDriver  # noqa: PLC0415 - each server pays for its own imports only
+    from agi_scripts.server import AgiServer  # noqa: PLC0415
+    from call_router.recordings import RecordingFolder  # noqa: PLC0415
+    from casebook.privacy import Privacy  # noqa: PLC0415
+    from casebook.store import open_engine, upgrade  # noqa: PLC0415
+    from casebook.store.calls import SqlCallStore  # noqa: PLC0415
+    from ivr.flow import parse  # noqa: PLC0415
+    from ivr.service import CallService  # noqa: PLC0415
+    from transcription.audio import probe  # noqa: PLC0415
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    engine = open_engine(f"sqlite:///{folder / 'ours.db'}")
     upgrade(engine)
-    service = CallService(
-        SqlCallStore(engine, Privacy(_SECRET)), Directory({}, {}), parse(_FLOW), lambda: datetime.now(UTC)
+    store = SqlCallStore(engine, Privacy("a secret of forty characters, for benchmarks"))
+    service = CallService(store, _NoLines(), parse(FLOW), now)
+    driver = AgiDriver(service, RecordingFolder(folder, probe), Path(_SOUND), now)
+    server = AgiServer(
+        "127.0.0.1",
+        0,
+        driver.handle,
+        allowed_peers=frozenset({"127.0.0.1"}),
+        max_calls=2000,
+        env_timeout_s=60,
+        reply_timeout_s=60,
     )
-    recordings = RecordingFolder(Path(folder), lambda _: None)
-    driver = AgiDriver(service, recordings, Path(folder), lambda: datetime.now(UTC))
-    server = AgiServer("127.0.0.1", 0, driver.handle, allowed_peers=frozenset({"127.0.0.1"}))
-    ready.send(server.port)
+    print(server.port, flush=True)
     server.serve()
 
 
-class _SocketAgi(AGI):  # type: ignore[misc]
-    """pyst2 with the least that makes it work in a thread on a socket."""
-
-    def __init__(self, request: Any) -> None:
-        self.stdin = request.makefile("r", encoding="utf-8", newline="\n")
-        self.stdout = request.makefile("w", encoding="utf-8", newline="\n")
-        self.stderr = io.StringIO()
-        self._got_sighup = False
-        self.env: dict[str, str] = {}
-        self._get_agi_env()
+# --- b and c: pyst2 as it is
 
 
-def _twenty_commands(agi: AGI, between: Callable[[], None]) -> None:
-    for step in range(STEPS):
-        between()
-        if step == STEPS - 1:
-            agi.set_autohangup(10)
+class _ThreadingServer(socketserver.ThreadingTCPServer):
+    request_queue_size = _BACKLOG
+    daemon_threads = True
+    # What pyst2 writes to standard error is part of it; it goes nowhere, as with a service whose log is off.
+    dump = io.open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, UP020 - open for as long as the process
+
+
+class _Pyst2Handler(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        with self.connection.makefile("r", encoding="utf-8") as read, self.connection.makefile("w") as write:
+            agi = asterisk.agi.AGI(read, write, _ThreadingServer.dump)
+            for step in range(STEPS):
+                self.transaction(agi, step)
+                agi.set_autohangup(30)
+                if step < STEPS - 1:
+                    agi.stream_file(f"{_SOUND}say", KEYS)
+                    agi.stream_file(f"{_SOUND}choose", KEYS)
+            agi.stream_file(f"{_SOUND}say")
+            agi.stream_file(f"{_SOUND}say")
             agi.set_variable("HOTLINE_NEXT", "hangup")
             agi.set_variable("HOTLINE_DONE", "1")
-            return
-        agi.set_autohangup(30)
-        for _ in range(2 if step < 2 else 1):
-            agi.stream_file("p", "0123456789*#")
-        agi.wait_for_digit(5000)
+
+    def transaction(self, agi: asterisk.agi.AGI, step: int) -> None:
+        """Nothing is kept."""
 
 
-def _serve_threads(handle: Callable[[Any], None], ready: Any) -> None:
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            handle(self.request)
+class _StoringHandler(_Pyst2Handler):
+    pool: queue.SimpleQueue[sqlite3.Connection]
 
-    class Server(socketserver.ThreadingTCPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-        request_queue_size = 1024
+    def transaction(self, agi: asterisk.agi.AGI, step: int) -> None:
+        call_id, now = agi.env["agi_uniqueid"], datetime.now(UTC).isoformat()
+        connection = self.pool.get()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            if step == 0:
+                connection.execute("INSERT INTO session VALUES (?, 0, ?, '[]', ?)", (call_id, _STATE, now))
+            row = connection.execute("SELECT seq, state, verbs FROM session WHERE call_id = ?", (call_id,)).fetchone()
+            seq = row[0]
+            connection.execute(
+                "UPDATE session SET seq = ?, state = ?, verbs = ?, updated_at = ? WHERE call_id = ? AND seq = ?",
+                (seq + 1, _STATE, _VERBS, now, call_id, seq),
+            )
+            connection.execute(
+                "INSERT INTO journal (call_id, seq, at, event) VALUES (?, ?, ?, ?)",
+                (call_id, seq, now, '{"event":"digits","digits":"1"}'),
+            )
+            connection.execute("COMMIT")
+        finally:
+            self.pool.put(connection)
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        ready.send(server.server_address[1])
+
+_STATE = '{"node":"c","started_at":"2026-11-23T22:00:00+00:00","trace":["a","b","c"],"steps":2}'
+_VERBS = (
+    '[{"verb":"gather","prompts":["say","choose"],"max_digits":1,"first_digit_timeout_s":5,'
+    '"inter_digit_timeout_s":4,"terminator":""}]'
+)
+"""What ours writes at such a step."""
+
+
+def serve_pyst2(folder: Path, handler: type[_Pyst2Handler]) -> None:
+    """pyst2 with the least that lets it run on sockets in threads: text streams, and no signal handler."""
+    asterisk.agi.signal = SimpleNamespace(signal=lambda *_: None, SIGHUP=1)
+    if handler is _StoringHandler:
+        _StoringHandler.pool = queue.SimpleQueue()
+        for _ in range(32):
+            connection = sqlite3.connect(folder / "bare.db", isolation_level=None, check_same_thread=False)
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 15000"):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS session"
+                " (call_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, state TEXT NOT NULL,"
+                " verbs TEXT NOT NULL, updated_at TEXT NOT NULL)"
+            )
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY,"
+                " call_id TEXT NOT NULL REFERENCES session,"
+                " seq INTEGER NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL)"
+            )
+            connection.execute("CREATE INDEX IF NOT EXISTS ix_journal ON journal (call_id)")
+            _StoringHandler.pool.put(connection)
+    threading.stack_size(512 * 1024)
+    with _ThreadingServer(("127.0.0.1", 0), handler) as server:
+        print(server.server_address[1], flush=True)
         server.serve_forever()
 
 
-def serve_pyst2(folder: str, ready: Any) -> None:
-    """Bare pyst2."""
-    _ = folder
-    _serve_threads(lambda request: _twenty_commands(_SocketAgi(request), lambda: None), ready)
+# --- d: asyncio
 
 
-def serve_pyst2_sql(folder: str, ready: Any) -> None:
-    """Bare pyst2 and, at each of the six steps, one bare SQL transaction on SQLite as ours is set."""
-    file = f"{folder}/bare.db"
-    local = threading.local()
+class _LineProtocol(asyncio.Protocol):
+    """The same 20 commands without a library or a store."""
 
-    def database() -> sqlite3.Connection:
-        if not hasattr(local, "connection"):
-            local.connection = sqlite3.connect(file, isolation_level=None, timeout=15)
-            local.connection.execute("PRAGMA journal_mode = WAL")
-            local.connection.execute("PRAGMA synchronous = FULL")
-        connection: sqlite3.Connection = local.connection
-        return connection
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._received = b""
+        self._started = False
+        self._commands = _commands()
 
-    database().execute("CREATE TABLE session (id TEXT PRIMARY KEY, version INTEGER, state TEXT, verbs TEXT)")
-    database().execute("CREATE TABLE journal (id INTEGER PRIMARY KEY, call TEXT, seq INTEGER, at TEXT, event TEXT)")
-
-    def handle(request: Any) -> None:
-        agi = _SocketAgi(request)
-        call = agi.env["agi_uniqueid"]
-        connection = database()
-        connection.execute("INSERT INTO session VALUES (?, 0, '{}', '[]')", (call,))
-        step = iter(range(100))
-
-        def transaction() -> None:
-            n = next(step)
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("SELECT version, state, verbs FROM session WHERE id = ?", (call,)).fetchone()
-            connection.execute(
-                "UPDATE session SET version = version + 1, state = ?, verbs = ? WHERE id = ? AND version = ?",
-                ("s" * 200, "v" * 200, call, n),
-            )
-            connection.execute(
-                "INSERT INTO journal (call, seq, at, event) VALUES (?, ?, ?, ?)", (call, n, "2026-11-23", "e" * 40)
-            )
-            connection.execute("COMMIT")
-
-        _twenty_commands(agi, transaction)
-        connection.close()
-
-    _serve_threads(handle, ready)
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._started:
+            if b"\n\n" not in self._received:
+                return
+            block, _, self._received = self._received.partition(b"\n\n")
+            self.env = dict(line.split(": ", 1) for line in block.decode().split("\n"))
+            self._started = True
+            self._transport.write(next(self._commands))
+        while b"\n" in self._received:
+            reply, _, self._received = self._received.partition(b"\n")
+            if not reply.startswith(b"200 result="):
+                self._transport.close()
+                return
+            command = next(self._commands, None)
+            if command is None:
+                self._transport.close()
+                return
+            self._transport.write(command)
 
 
-def serve_asyncio(folder: str, ready: Any) -> None:
-    """A bare asyncio loop."""
-    _ = folder
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while (await reader.readline()).strip():
-            pass
-        for n in range(COMMANDS):
-            writer.write(b'STREAM FILE "p" "0123456789*#" 0\n' if n % 3 else b"WAIT FOR DIGIT 5000\n")
-            if not await reader.readline():
-                break
-        writer.close()
-
-    async def main() -> None:
-        server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=1024)
-        ready.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(main())
+def _commands() -> Iterator[bytes]:
+    for step in range(STEPS):
+        yield b"SET AUTOHANGUP 30\n"
+        if step < STEPS - 1:
+            yield f'STREAM FILE {_SOUND}say "{KEYS}" 0\n'.encode()
+            yield f'STREAM FILE {_SOUND}choose "{KEYS}" 0\n'.encode()
+    yield f'STREAM FILE {_SOUND}say "" 0\n'.encode()
+    yield f'STREAM FILE {_SOUND}say "" 0\n'.encode()
+    yield b'SET VARIABLE "HOTLINE_NEXT" "hangup"\n'
+    yield b'SET VARIABLE "HOTLINE_DONE" "1"\n'
 
 
-# --- the client that plays Asterisk
+async def _serve_asyncio() -> None:
+    server = await asyncio.get_running_loop().create_server(_LineProtocol, "127.0.0.1", 0, backlog=_BACKLOG)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
 
 
-def play(port: int, connections: int, calls: int, results: Any) -> None:
-    """Place `calls` calls, `connections` at once; send (first-command latencies in ms, seconds, commands)."""
-    results.send(asyncio.run(_play(port, connections, calls)))
+def serve(which: str, folder: Path) -> None:
+    """Run one of the servers; its port goes to standard output."""
+    match which:
+        case "a":
+            serve_ours(folder)
+        case "b":
+            serve_pyst2(folder, _Pyst2Handler)
+        case "c":
+            serve_pyst2(folder, _StoringHandler)
+        case "d":
+            asyncio.run(_serve_asyncio())
 
 
-async def _play(port: int, connections: int, calls: int) -> tuple[list[float], float, int]:
+# --- the client
+
+
+@dataclass
+class Load:
+    """What the client does: `calls` calls, `connections` of them at a time."""
+
+    port: int
+    connections: int
+    calls: int
+    key_s: float
+    prefix: str
+
+
+async def _run_load(load: Load) -> dict[str, Any]:
+    numbers = iter(range(load.calls))
     latencies: list[float] = []
-    left = iter(range(calls))
-    commands = 0
+    commands: list[int] = []
 
-    async def one(number: int) -> None:
-        nonlocal commands
-        began = time.perf_counter()
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(
-            b"agi_network: yes\nagi_uniqueid: b-%d.%d\nagi_callerid: 13800138000\nagi_extension: 12345\n"
-            b"agi_arg_1: start\nagi_arg_2: \nagi_arg_3: \nagi_arg_4: 0\nagi_arg_5: 0\n\n" % (1763900000, number)
-        )
-        first = True
+    async def caller() -> None:
+        for number in numbers:
+            await call(f"{load.prefix}-{1763900000 + number}.{number}")
+
+    async def call(call_id: str) -> None:
+        env = (
+            "agi_network: yes\nagi_network_script: hotline\nagi_request: agi://127.0.0.1/hotline\n"
+            f"agi_channel: PJSIP/trunk-00000001\nagi_language: zh\nagi_type: PJSIP\nagi_uniqueid: {call_id}\n"
+            "agi_version: 22.6.0\nagi_callerid: 13812345678\nagi_calleridname: Citizen\nagi_callingpres: 0\n"
+            "agi_dnid: 12345\nagi_context: hotline\nagi_extension: s\nagi_priority: 9\nagi_enhanced: 0.0\n"
+            "agi_accountcode: \nagi_threadid: 140000000000000\nagi_arg_1: start\nagi_arg_2: \nagi_arg_3: \n"
+            "agi_arg_4: 0\nagi_arg_5: 0\n\n"
+        ).encode()
+        started = time.perf_counter()
+        reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
+        writer.write(env)
+        count, done = 0, False
         while line := await reader.readline():
-            if first:
-                latencies.append((time.perf_counter() - began) * 1000)
-                first = False
-            commands += 1
-            if line.startswith(b"WAIT"):
-                await asyncio.sleep(THINK_S)
-                writer.write(b"200 result=49\n")
+            if not count:
+                latencies.append(time.perf_counter() - started)
+            count += 1
+            done = b"HOTLINE_DONE" in line
+            if b"choose" in line:
+                if load.key_s:
+                    await asyncio.sleep(load.key_s)
+                writer.write(b"200 result=49 endpos=8000\n")
             elif line.startswith(b"STREAM"):
-                writer.write(b"200 result=0 endpos=100\n")
+                writer.write(b"200 result=0 endpos=8000\n")
             else:
-                writer.write(b"200 result=1\n")
+                writer.write(b"200 result=1\n" if b"VARIABLE" in line else b"200 result=0\n")
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        commands.append(count if done else -1)
 
-    async def lane() -> None:
-        for number in left:
-            await one(number)
+    started = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(min(load.connections, load.calls))))
+    took_s = time.perf_counter() - started
+    wrong = sum(count != COMMANDS for count in commands)
+    return {"took_s": took_s, "wrong": wrong, "p99_ms": statistics.quantiles(latencies, n=100)[98] * 1000}
 
-    began = time.perf_counter()
-    await asyncio.gather(*(lane() for _ in range(connections)))
-    return latencies, time.perf_counter() - began, commands
+
+# --- the comparison
+
+
+@dataclass
+class Result:
+    """One server under one load."""
+
+    cpu_ms: float
+    p99_ms: float
+    calls_per_s: float
 
 
 def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(serve: Callable[[str, Any], None], connections: int, calls: int) -> Figures:
-    """Run one server and one client."""
-    context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as folder:
-        ours, theirs = context.Pipe()
-        server = context.Process(target=serve, args=(folder, theirs), daemon=True)
-        server.start()
-        port = ours.recv()
-        try:
-            before = _cpu_s(server.pid or 0)
-            results, sending = context.Pipe()
-            client = context.Process(target=play, args=(port, connections, calls, sending))
-            client.start()
-            latencies, seconds, commands = results.recv()
-            client.join(30)
-            time.sleep(0.3)
-            cpu_s = _cpu_s(server.pid or 0) - before
-        finally:
-            os.kill(server.pid or 0, signal.SIGKILL)
-            server.join(10)
-    latencies.sort()
-    return Figures(cpu_s * 1000 / calls, latencies[int(len(latencies) * 0.99) - 1], calls / seconds, commands / calls)
+def _client(load: Load) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.agi", "--client", json.dumps(vars(load))]
+    result: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=1800).stdout)
+    if result["wrong"]:
+        raise SystemExit(f"{result['wrong']} calls did not have {COMMANDS} commands")
+    return result
 
 
-SERVERS: dict[str, Callable[[str, Any], None]] = {
-    "ours": serve_ours,
-    "pyst2": serve_pyst2,
-    "pyst2 + SQL": serve_pyst2_sql,
-    "asyncio": serve_asyncio,
-}
+def measure(which: str, connections: int, calls: int, key_s: float) -> Result:
+    """A fresh server over a fresh database: a warm-up, then the calls that count."""
+    with tempfile.TemporaryDirectory(prefix="agi-benchmark-") as folder:
+        command = [sys.executable, "-m", "benchmarks.agi", "--server", which, "--folder", folder]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            try:
+                port = int(server.stdout.readline())
+                _client(Load(port, min(connections, 20), max(100, calls // 10), 0, "warm"))
+                before = _cpu_s(server.pid)
+                result = _client(Load(port, connections, calls, key_s, "call"))
+                used_s = _cpu_s(server.pid) - before
+            finally:
+                server.kill()
+        return Result(used_s * 1000 / calls, result["p99_ms"], calls / result["took_s"])
+
+
+def compare(connections: int, calls: int, rounds: int, key_s: float) -> float:
+    """Print the comparison at one number of connections; returns ours / c in processor time."""
+    results: dict[str, list[Result]] = {which: [] for which in SERVERS}
+    for _ in range(rounds):
+        # Round by round, so that a busy minute of the machine falls on all of them.
+        for which, of_server in results.items():
+            of_server.append(measure(which, connections, calls, key_s))
+    keys = f"{key_s * 1000:.0f} ms to each key"
+    print(f"\n{connections} connections, {calls} calls of {COMMANDS} commands, {keys}, median of {rounds} rounds")
+    print(f"  {'':34}{'CPU ms/call':>12}{'p99 first command ms':>23}{'calls/s':>10}")
+    for which, name in SERVERS.items():
+        cpu, p99, rate = (
+            statistics.median(getattr(result, column) for result in results[which])
+            for column in ("cpu_ms", "p99_ms", "calls_per_s")
+        )
+        print(f"  {which}  {name:31}{cpu:>12.2f}{p99:>23.1f}{rate:>10.0f}")
+    ratio = statistics.median(ours.cpu_ms / bare.cpu_ms for ours, bare in zip(results["a"], results["c"], strict=True))
+    print(f"  CPU of a / c: {ratio:.2f} (the goal is 1.3 at most)")
+    return ratio
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--connections", default="50,500")
-    parser.add_argument("--calls", type=int, default=1500)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--connections", default="50,500", help="calls at a time, one comparison for each")
+    parser.add_argument("--calls", type=int, default=1500, help="calls for each server and round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--key-ms", type=float, default=200, help="how long a caller takes to press a key")
+    parser.add_argument("--server", choices=SERVERS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--client", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    for connections in map(int, options.connections.split(",")):
-        print(f"\n{connections} connections, {options.calls} calls, {THINK_S * 1000:.0f} ms to each key")
-        print(f"{'server':14}{'commands':>10}{'CPU ms/call':>13}{'p99 first ms':>14}{'calls/s':>10}")
-        figures = {name: measure(serve, connections, options.calls) for name, serve in SERVERS.items()}
-        for name, row in figures.items():
-            print(f"{name:14}{row.commands:10.1f}{row.cpu_ms:13.2f}{row.p99_ms:14.1f}{row.calls_s:10.1f}")
-        ratio = figures["ours"].cpu_ms / figures["pyst2 + SQL"].cpu_ms
-        print(f"CPU of ours / (pyst2 + SQL): {ratio:.2f}")
+    if options.server:
+        serve(options.server, options.folder)
+    elif options.client:
+        print(json.dumps(asyncio.run(_run_load(Load(**options.client)))))
+    else:
+        for connections in map(int, options.connections.split(",")):
+            compare(connections, options.calls, options.rounds, options.key_ms / 1000)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class FakeAsterisk:
         self.before_reply: Callable[[list[str]], None] = lambda _: None
         self.why, self.result, self.seq = "start", "", "0"
         self.failures = 0
-        self._prompts = prompts
+        self.prompts = prompts
         self._variables: dict[str, str] = {}
         self._took_s = 0.0
         self._promised_s = float("inf")
@@ -236,7 +236,7 @@ class FakeAsterisk:
 
     def _stream(self, name: str, escape: str) -> str:
         path = Path(f"{name}.wav")
-        clip = name.removeprefix(f"{self._prompts}/") if name.startswith(f"{self._prompts}/") else "recording"
+        clip = name.removeprefix(f"{self.prompts}/") if name.startswith(f"{self.prompts}/") else "recording"
         self.heard.clips.append(clip)
         if not path.is_file():
             self._violation(f"no such clip: {name}")

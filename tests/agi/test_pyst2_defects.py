@@ -343,6 +343,63 @@ def test_a_peer_that_is_no_asterisk_is_given_up(hotline_agi: Call, noise: bytes)
         agi.answer()
 
 
+def test_replies_may_come_byte_by_byte(hotline_agi: Call) -> None:
+    agi, theirs = hotline_agi()
+
+    def drip() -> None:
+        for byte in b"200 result=1 (value)\n200 result=1 (next)\n":
+            theirs.sendall(bytes([byte]))
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    assert agi.get_variable("FIRST") == "value"
+    assert agi.get_variable("SECOND") == "next"
+    thread.join(5)
+
+
+def test_a_pbx_that_does_not_answer_is_no_hang_up(hotline_agi: Call) -> None:
+    agi, _ = hotline_agi()
+    agi.reply_timeout_s = 0.1
+    with pytest.raises(TransportError):
+        agi.answer()
+
+
+def test_a_pbx_that_does_not_read_is_no_hang_up(hotline_agi: Call) -> None:
+    agi, _ = hotline_agi()
+    agi.reply_timeout_s = 0.1
+
+    def talk() -> None:
+        for _ in range(10_000):
+            agi.send_command("VERBOSE", "x" * 8000)
+
+    with pytest.raises(TransportError):
+        talk()
+
+
+def test_a_hang_up_is_seen_while_the_server_is_busy_and_costs_no_reply(hotline_agi: Call) -> None:
+    agi, theirs = hotline_agi(b"200 result=1 (value)\n")
+    assert agi.get_variable("FIRST") == "value"
+    assert not agi.gone()
+    theirs.sendall(b"HANGUP\n")
+    assert agi.gone()
+    assert agi.gone()
+    theirs.sendall(b"200 result=1 (next)\n")
+    assert agi.get_variable("SECOND") == "next"
+
+
+def test_a_hang_up_that_came_with_the_last_reply_is_seen_too(hotline_agi: Call) -> None:
+    agi, _ = hotline_agi(b"200 result=1 (value)\nHANGUP\n")
+    assert agi.get_variable("FIRST") == "value"
+    assert agi.gone()
+
+
+def test_a_closed_connection_is_seen_while_the_server_is_busy(hotline_agi: Call) -> None:
+    agi, theirs = hotline_agi()
+    assert not agi.gone()
+    theirs.close()
+    assert agi.gone()
+
+
 def test_a_call_that_the_dialplan_took_back_is_no_hang_up(hotline_agi: Call) -> None:
     agi, theirs = hotline_agi(b"200 result=0\n")
     agi.promise(0)
