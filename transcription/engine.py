@@ -61,11 +61,14 @@ class VoskTranscriber:
         recognizer = vosk.KaldiRecognizer(self._model, self._rate)
         recognizer.SetWords(True)
         parts: list[dict[str, Any]] = []
+        samples = 0
         for block in blocks(path, self._rate):
+            samples += len(block) // 2
             if recognizer.AcceptWaveform(block):
                 parts.append(json.loads(recognizer.Result()))
         parts.append(json.loads(recognizer.FinalResult()))
-        words = tuple(_word(found) for part in parts for found in part.get("result", ()))
+        length_ms = samples * 1000 // self._rate
+        words = tuple(_word(found, length_ms) for part in parts for found in part.get("result", ()))
         text = "".join(_joined(part.get("text", "")) for part in parts)
         confidence = sum(word.confidence for word in words) / len(words) if words else None
         return Transcript(text, words, "vosk", self._name, confidence)
@@ -78,8 +81,10 @@ def _model_rate(folder: Path) -> int:
     return int(match[1]) if match else 16000
 
 
-def _word(found: dict[str, Any]) -> Word:
-    return Word(found["word"], int(found["start"] * 1000), int(found["end"] * 1000), round(float(found["conf"]), 4))
+def _word(found: dict[str, Any], length_ms: int) -> Word:
+    # The decoder's last frames may lie behind the end of the sound.
+    start_ms, end_ms = (min(int(found[edge] * 1000), length_ms) for edge in ("start", "end"))
+    return Word(found["word"], start_ms, end_ms, round(float(found["conf"]), 4))
 
 
 def _joined(text: str) -> str:

