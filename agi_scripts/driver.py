@@ -106,7 +106,7 @@ class AgiDriver:
                 call_id,
                 "asterisk",
                 number if _NUMBER.fullmatch(number) else "",
-                agi.env.get("agi_extension", "")[:32],
+                agi.env.get("agi_arg_6", "")[:32],
                 started_at(call_id) or self._clock(),
             )
         )

@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """Evaluation data kept beside the project; a test that needs it is skipped, with this message, where it is missing."""
+    """Evaluation data kept beside the project; without it, the tests that need it are skipped with this message."""
     path = Path(os.environ.get("HOTLINE_SHARED_DIR", REPOSITORY.parent / "shared"))
     if not (path / "data").is_dir():
         pytest.skip(f"no evaluation data at {path} (set HOTLINE_SHARED_DIR)")

@@ -6,21 +6,23 @@ A key press costs three statements: the session is read, written back under its 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
+import psycopg
+from sqlalchemy import Connection, Engine, Table, event, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from casebook.numbering import from_digits
 from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.states import PROGRESS
 from casebook.store.cases import QUERY_CODE, add_effect, open_draft, start_clock
-from casebook.store.schema import call, call_session, case_, flow_revision, recording
+from casebook.store.schema import call, case_, flow_revision, recording
 from ivr.events import CaseFound, CaseNotFound, CommandResult, dump_event
 from ivr.ports import (
     KeptRecording,
@@ -44,11 +46,17 @@ _SAVE = (
     " WHERE call_id = ? AND version = ?"
 )
 _JOURNAL = "INSERT INTO call_journal (call_id, seq, n, at, event) VALUES (?, ?, ?, ?, ?)"
-_INSERT_CALL = insert(call)
-_INSERT_SESSION = insert(call_session)
-_END_CALL = (
-    update(call).where(call.c.call_id == bindparam("of")).values(ended_at=bindparam("end"), outcome=bindparam("out"))
+_NEW_CALL = (
+    "INSERT INTO call (call_id, carrier, ani_enc, ani_hmac, ani_masked, dnis, started_at, outcome)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, '')"
 )
+_NEW_SESSION = (
+    "INSERT INTO call_session (call_id, flow_rev, version, seq, state, verbs, updated_at)"
+    " VALUES (?, ?, ?, ?, ?, '[]', ?)"
+)
+_END_CALL = "UPDATE call SET ended_at = ?, outcome = ? WHERE call_id = ?"
+_WAITING_CASE = "SELECT 1 FROM case_ WHERE call_id = ? AND clock_started_at IS NULL"
+_TAKEN = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
 
 
 class _Driver:
@@ -89,21 +97,13 @@ class SqlUnitOfWork(UnitOfWork):
         return SessionRow(call_id, rev, version, seq, json.loads(state), loaded, self._driver.read_moment(ended_at))
 
     def create_call(self, new: NewCall, session: SessionRow) -> None:
+        driver, values = self._driver, call_values(self._privacy, new)
+        values["started_at"] = at = driver.moment(new.started_at)
         try:
-            insert_call(self.connection, self._privacy, new, outcome="")
-            self.connection.execute(
-                _INSERT_SESSION,
-                {
-                    "call_id": new.call_id,
-                    "flow_rev": session.flow_rev,
-                    "version": session.version,
-                    "seq": session.seq,
-                    "state": _dump(session.state),
-                    "verbs": "[]",
-                    "updated_at": new.started_at,
-                },
-            )
-        except IntegrityError as error:
+            driver.execute(_NEW_CALL, tuple(values.values()))
+            state = _dump(session.state)
+            driver.execute(_NEW_SESSION, (new.call_id, session.flow_rev, session.version, session.seq, state, at))
+        except _TAKEN as error:
             raise StaleSession(new.call_id) from error
 
     def save_step(self, session: SessionRow, writes: StepWrites, now: datetime) -> None:
@@ -129,8 +129,9 @@ class SqlUnitOfWork(UnitOfWork):
         for effect in writes.effects:
             add_effect(self.connection, effect.kind, effect.key, effect.payload, now)
         if session.ended_at is not None:
-            self.connection.execute(_END_CALL, {"of": session.call_id, "end": session.ended_at, "out": writes.outcome})
-            start_clock(self.connection, session.call_id, session.ended_at)
+            driver.execute(_END_CALL, (driver.moment(session.ended_at), writes.outcome, session.call_id))
+            if driver.execute(_WAITING_CASE, (session.call_id,)).fetchone():
+                start_clock(self.connection, session.call_id, session.ended_at)
 
     def save_recording(self, call_id: str, kept: KeptRecording, now: datetime) -> None:
         upsert_recording(self.connection, call_id, kept, now)
@@ -171,28 +172,51 @@ class SqlCallStore:
     def __init__(self, engine: Engine, privacy: Privacy) -> None:
         self.engine = engine
         self.privacy = privacy
-        # SQLite has one writer at a time; threads that wait here wait in turn, and do not poll the database's lock.
-        self._turn: AbstractContextManager[Any] = Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._sqlite = engine.dialect.name == "sqlite"
+        # SQLite has one writer at a time. Threads wait here in turn instead of polling the database's lock, and share
+        # one connection: taking one from the pool costs as much as the step itself.
+        self._turn = Lock()
+        self._shared: Connection | None = None
+        if self._sqlite:
+            event.listen(engine, "engine_disposed", lambda _: self._let_go())
 
     @contextmanager
     def transaction(self) -> Iterator[SqlUnitOfWork]:
         """A short transaction for writing. Raises StaleSession where PostgreSQL saw two writers collide."""
-        with self._turn, self.engine.begin() as connection:
+        with self._sqlite_transaction() if self._sqlite else self.engine.begin() as connection:
             try:
                 yield SqlUnitOfWork(connection, self.privacy)
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) in ("40001", "40P01"):
+            except (OperationalError, psycopg.OperationalError) as error:
+                cause = getattr(error, "orig", error)
+                if getattr(cause, "sqlstate", None) in ("40001", "40P01"):
                     raise StaleSession("two transactions collided") from error
                 raise
+
+    @contextmanager
+    def _sqlite_transaction(self) -> Iterator[Connection]:
+        with self._turn:
+            if self._shared is None:
+                self._shared = self.engine.connect()
+            try:
+                with self._shared.begin():
+                    yield self._shared
+            except (SQLAlchemyError, sqlite3.Error):
+                self._let_go()
+                raise
+
+    def _let_go(self) -> None:
+        connection, self._shared = self._shared, None
+        if connection is not None:
+            connection.close()
 
 
 def insert_call(connection: Connection, privacy: Privacy, new: NewCall, outcome: str) -> None:
     """The call's row, its number encrypted. Raises IntegrityError where it exists."""
-    connection.execute(_INSERT_CALL, {**call_values(privacy, new), "outcome": outcome})
+    connection.execute(insert(call), {**call_values(privacy, new), "outcome": outcome})
 
 
 def call_values(privacy: Privacy, new: NewCall) -> dict[str, Any]:
-    """Columns of a call; the number only encrypted, indexed and masked."""
+    """Columns of a call, in the order of _NEW_CALL; the number only encrypted, indexed and masked."""
     number = normalise_number(new.ani)
     return {
         "call_id": new.call_id,

@@ -72,8 +72,8 @@ def test_with_no_call_server_the_pbx_answers_alone_and_the_recording_becomes_a_c
     line.kill("agi-0")
     line.kill("agi-1")
     said = speech[3]
-    # Tries, waits, two prompts and the beep: the recording begins about 17 s after the answer.
-    timeline: Timeline = [Silence(19.0), Speech(said.samples), Silence(0.5), Key("#"), Silence(4.0)]
+    # Tries, waits, two prompts and the beep: the recording begins about 19 s after the answer.
+    timeline: Timeline = [Silence(22.0), Speech(said.samples), Silence(0.5), Key("#"), Silence(4.0)]
     result = line.caller.place(timeline, limit_s=60, number="13900000003")
     assert result.successful == 1, result.output
     item = line.wait_voicemails(before + 1, 30)[0]
