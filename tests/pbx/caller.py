@@ -191,53 +191,18 @@ def _result(folder: Path) -> CallResult:
     return CallResult(int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), output)
 
 
-class Line:
-    """A line that is called: 110, say. Answers every call with one status; 200 talks for a while, 180 only rings."""
+class _Called:
+    """SIPp that waits for calls."""
 
-    def __init__(self, folder: Path, status: str = "486 Busy Here", host: str = "127.0.0.2") -> None:
-        require_sipp()
-        self.port = free_port(SOCK_DGRAM)
-        self.host = host
-        self._folder = folder / f"line-{self.port}"
-        self._folder.mkdir(parents=True)
-        (self._folder / "line.xml").write_text(_line_scenario(status), encoding="utf-8")
-        command = ["sipp", "-sf", "line.xml", "-i", host, "-mi", host, "-p", str(self.port), "-nostdin", "-trace_msg"]
-        command += ["-message_file", "messages.log"]
-        with (self._folder / "output").open("wb") as output:
-            self._process = subprocess.Popen(
-                command, cwd=self._folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL
-            )
-
-    def messages(self) -> str:
-        """What was said on the wire."""
-        file = self._folder / "messages.log"
-        return file.read_text(errors="replace") if file.is_file() else ""
-
-    def stop(self) -> None:
-        """Hang up for good."""
-        self._process.kill()
-        self._process.wait()
-
-
-class AgentPhone:
-    """An agent's telephone: registers, then answers every call and talks for a while."""
-
-    def __init__(self, folder: Path, sip_port: int, extension: str, secret: str, talk_ms: int = 1500) -> None:
-        require_sipp()
-        self._folder = folder / f"agent-{extension}"
-        self._folder.mkdir(parents=True)
-        port = str(free_port(SOCK_DGRAM))
-        (self._folder / "register.xml").write_text(_register_scenario(extension, secret), encoding="utf-8")
-        register = ["sipp", f"127.0.0.1:{sip_port}", "-sf", "register.xml", "-i", "127.0.0.1", "-p", port, "-m", "1"]
-        register += ["-nostdin", "-timeout", "20s"]
-        done = subprocess.run(register, cwd=self._folder, capture_output=True, text=True, timeout=30, check=False)
-        assert done.returncode == 0, done.stdout[-2000:]
-        (self._folder / "line.xml").write_text(_line_scenario("200 OK", talk_ms), encoding="utf-8")
-        command = ["sipp", "-sf", "line.xml", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", port, "-nostdin"]
+    def __init__(self, folder: Path, scenario: str, host: str, port: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        (folder / "called.xml").write_text(scenario, encoding="utf-8")
+        command = ["sipp", "-sf", "called.xml", "-i", host, "-mi", host, "-p", str(port), "-nostdin"]
         command += ["-trace_msg", "-message_file", "messages.log"]
-        with (self._folder / "output").open("wb") as output:
+        with (folder / "output").open("wb") as output:
             self._process = subprocess.Popen(
-                command, cwd=self._folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+                command, cwd=folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL
             )
 
     def messages(self) -> str:
@@ -249,6 +214,31 @@ class AgentPhone:
         """Switch it off."""
         self._process.kill()
         self._process.wait()
+
+
+class Line(_Called):
+    """A line that is called: 110, say. Answers every call with one status; 200 talks for a while, 180 only rings."""
+
+    def __init__(self, folder: Path, status: str = "486 Busy Here", host: str = "127.0.0.2") -> None:
+        require_sipp()
+        self.host, self.port = host, free_port(SOCK_DGRAM)
+        super().__init__(folder / f"line-{self.port}", _line_scenario(status), host, self.port)
+
+
+class AgentPhone(_Called):
+    """An agent's telephone: registers, then answers every call and talks for a while."""
+
+    def __init__(self, folder: Path, sip_port: int, extension: str, secret: str, talk_ms: int = 1500) -> None:
+        require_sipp()
+        port = free_port(SOCK_DGRAM)
+        home = folder / f"agent-{extension}"
+        home.mkdir(parents=True)
+        (home / "register.xml").write_text(_register_scenario(extension, secret), encoding="utf-8")
+        register = ["sipp", f"127.0.0.1:{sip_port}", "-sf", "register.xml", "-i", "127.0.0.1", "-p", str(port)]
+        register += ["-m", "1", "-nostdin", "-timeout", "20s"]
+        done = subprocess.run(register, cwd=home, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+        super().__init__(home, _line_scenario("200 OK", talk_ms), "127.0.0.1", port)
 
 
 def _register_scenario(extension: str, secret: str) -> str:
