@@ -13,7 +13,7 @@ run: install console  ## the whole hotline on this machine
 
 test: install system-packages console lint  ## every test, real components included
 	$(PYTEST) --ignore tests/e2e -n 2 --dist loadfile
-	$(PYTEST) tests/e2e -m "not alone" -n 2 --dist loadfile
+	$(PYTEST) tests/e2e -m "not alone"
 	$(PYTEST) tests/e2e -m alone
 
 lint: install  ## ruff, mypy, import-linter, the city's files, the console's own checks

@@ -33,18 +33,28 @@ def digits_heard(heard: Samples, after: str, count: int) -> str:
     assert found.correlation > 0.9, f"'{after}' was not heard"
     position = int(found.lag_s * RATE) + intro.size
     digits = ""
-    slack = int(0.45 * RATE)
     while len(digits) < count:
-        best, best_correlation, best_end = "", 0.0, 0
-        for digit, clip in clips.items():
-            window = heard[max(0, position - 400) : position + clip.size + slack]
-            match = likeness(clip, window)
-            if match.correlation > best_correlation and match.overlap_s * RATE >= clip.size * 0.95:
-                best, best_correlation = digit, match.correlation
-                best_end = max(0, position - 400) + int(match.lag_s * RATE) + clip.size
-        assert best_correlation > 0.8, f"after '{digits}' nothing that sounds like a digit ({best_correlation:.2f})"
-        digits, position = digits + best, best_end
+        # A busy machine may pause between two clips: look a little further only when nothing is near.
+        tries = (_next_digit(heard, position, clips, slack_s) for slack_s in (0.45, 0.9, 1.8))
+        digit, position = next(filter(None, tries), ("", 0))
+        assert digit, f"after '{digits}' nothing that sounds like a digit"
+        digits += digit
     return digits
+
+
+def _next_digit(heard: Samples, position: int, clips: dict[str, Samples], slack_s: float) -> tuple[str, int] | None:
+    """The first digit from `position` on, and where it ends."""
+    start = max(0, position - 400)
+    matches = []
+    for digit, clip in clips.items():
+        window = heard[start : position + clip.size + int(slack_s * RATE)]
+        match = likeness(clip, window)
+        if match.correlation > 0.8 and match.overlap_s * RATE >= clip.size * 0.95:
+            matches.append((start + int(match.lag_s * RATE) + clip.size, digit))
+    if not matches:
+        return None
+    end, digit = min(matches)
+    return digit, end
 
 
 def silence(seconds: float) -> Samples:
