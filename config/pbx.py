@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -76,8 +74,3 @@ def load_trunks(value: str) -> tuple[Trunk, ...]:
             raise SettingsError(f"HOTLINE_TRUNKS: '{item}' is not name=host:port")
         trunks.append(Trunk(name, host, int(port)))
     return tuple(trunks)
-
-
-def rendered(directory: Path) -> bool:
-    """Whether a configuration was written."""
-    return (directory / "etc" / "asterisk.conf").is_file()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from tests.pbx.audio import RATE, Key, Samples, Silence, Speech, Timeline, likeness, read_samples
 from tests.pbx.rig import PROMPTS
 
@@ -55,11 +53,6 @@ def _next_digit(heard: Samples, position: int, clips: dict[str, Samples], slack_
         return None
     end, digit = min(matches)
     return digit, end
-
-
-def silence(seconds: float) -> Samples:
-    """Nothing."""
-    return np.zeros(int(seconds * RATE), np.int16)
 
 
 def heard_file(folder: Path) -> Path:
