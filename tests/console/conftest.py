@@ -36,9 +36,9 @@ class Desk:
     night: Night
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium. Closed with each file: Playwright keeps an event loop running in the thread meanwhile."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM} (install it, or set HOTLINE_CHROMIUM)")
     if not is_fresh():
