@@ -5,10 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from call_router.directory import Directory, DirectoryError
-from config import prompts
+from config import notices, prompts
+from config.city_words import load_reader
 from config.wiring import load_flow
 from ivr import flow
 from ivr.flow import FlowError
+from transcription.alarms import AlarmsError
+from transcription.extraction import MattersError
+from transcription.gazetteer import GazetteerError
+
+_WRONG = (
+    DirectoryError,
+    FlowError,
+    prompts.PromptError,
+    GazetteerError,
+    AlarmsError,
+    MattersError,
+    notices.NoticesError,
+)
 
 
 def check_city(city_dir: Path) -> list[str]:
@@ -17,7 +31,9 @@ def check_city(city_dir: Path) -> list[str]:
         directory = Directory.load(city_dir / "lines.yaml")
         parsed = load_flow(city_dir)
         texts = prompts.texts(city_dir)
-    except (DirectoryError, FlowError, prompts.PromptError) as error:
+        load_reader(city_dir)
+        notices.load(city_dir / "notices.yaml")
+    except _WRONG as error:
         return [str(error)]
     except OSError as error:
         return [f"{error.filename}: {error.strerror}"]

@@ -5,23 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from casebook.store.outbox import save_transcript
+from casebook.notifier import Message
+from casebook.store.alerts import FoundAlarm, raise_alerts
+from casebook.store.transcripts import save_transcript
+from config.city_words import load_reader
 from config.jobs import Handler, Unready, Writes
-from config.model import model_path
+from config.model import load_transcriber
+from config.notices import notifier, routes
 from config.settings import Settings
 from config.wiring import utc_now
 from transcription.audio import AudioError
-from transcription.engine import Transcriber, VoskTranscriber
+from transcription.engine import Transcriber
 from transcription.model import ModelMissing
+from transcription.reading import Reading
 
 
 def handlers(settings: Settings) -> Mapping[str, Handler]:
-    """The handlers of this installation."""
-    return {"transcribe": Transcription(settings)}
+    """The handlers of this installation. Raises the error of a city's file that is wrong."""
+    return {"transcribe": Transcription(settings), "notify": Notification(settings)}
 
 
 class Transcription:
@@ -29,30 +36,32 @@ class Transcription:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._reader = load_reader(settings.city_dir)
+        self._routes = routes(settings)
+        self._zone = ZoneInfo(settings.timezone)
         self._loading = threading.Lock()
         self._transcriber: Transcriber | None = None
 
     def __call__(self, payload: Mapping[str, Any]) -> Writes:
-        """The transcript's row; one that says why there is no text where the recording is no sound."""
+        """The transcript's row and its alerts; a row that says why there is no text where there is no sound."""
         transcriber = self._ready()
         recording_id = int(payload["recording_id"])
+        spoken_at = datetime.fromisoformat(payload["spoken_at"]).astimezone(self._zone)
+        alarms: list[FoundAlarm] = []
         values: dict[str, Any]
         try:
-            transcript = transcriber.transcribe(self._settings.recordings_dir / str(payload["path"]))
+            path = self._settings.recordings_dir / str(payload["path"])
+            reading = self._reader.read(transcriber, path, spoken_at)
         except AudioError as error:
-            values = {"engine": "vosk", "model": "", "text": "", "words": [], "confidence": None, "error": str(error)}
+            values = {**_NOTHING, "engine": transcriber.engine, "model": transcriber.model, "error": error.reason}
         else:
-            values = {
-                "engine": transcript.engine,
-                "model": transcript.model,
-                "text": transcript.text,
-                "words": [asdict(word) for word in transcript.words],
-                "confidence": transcript.confidence,
-                "error": None,
-            }
+            values = _values(reading)
+            alarms = _alarms(reading)
 
         def write(connection: Connection) -> None:
-            save_transcript(connection, recording_id, **values, now=utc_now())
+            now = utc_now()
+            save_transcript(connection, recording_id, **values, now=now)
+            raise_alerts(connection, recording_id, alarms, self._routes, now)
 
         return write
 
@@ -60,7 +69,54 @@ class Transcription:
         with self._loading:
             if self._transcriber is None:
                 try:
-                    self._transcriber = VoskTranscriber(model_path(self._settings))
+                    self._transcriber = load_transcriber(self._settings)
                 except ModelMissing as error:
                     raise Unready(str(error)) from error
             return self._transcriber
+
+
+class Notification:
+    """Delivers notices; what cannot be delivered is tried again, as the outbox does with every job."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._notifier = notifier(settings)
+
+    def __call__(self, payload: Mapping[str, Any]) -> Writes:
+        """Nothing is written: the job's own row says that it is done. Raises Undelivered."""
+        fields = ("key", "kind", "case_no", "title", "text", "at", "to")
+        self._notifier.deliver(str(payload["channel"]), Message(**{name: str(payload[name]) for name in fields}))
+        return lambda connection: None  # noqa: ARG005
+
+
+_NOTHING: dict[str, Any] = {"text": "", "heard": "", "words": [], "suggestions": [], "quality": {}, "confidence": None}
+
+
+def _values(reading: Reading) -> dict[str, Any]:
+    transcript = reading.transcript
+    return {
+        "engine": transcript.engine,
+        "model": transcript.model,
+        "text": reading.text,
+        "heard": transcript.text,
+        "words": [asdict(token) for token in reading.tokens],
+        "suggestions": [asdict(one) for one in reading.suggestions],
+        "quality": asdict(transcript.quality),
+        "confidence": transcript.confidence,
+        "error": None,
+    }
+
+
+def _alarms(reading: Reading) -> list[FoundAlarm]:
+    return [
+        FoundAlarm(
+            category=one.alarm.category,
+            name=one.alarm.name,
+            severity=one.alarm.severity,
+            phrase=one.alarm.phrase,
+            quote=one.alarm.quote,
+            found_by=one.found_by,
+            score=one.alarm.score,
+            start_ms=one.start_ms,
+        )
+        for one in reading.alarms
+    ]

@@ -21,11 +21,13 @@ from call_router.reaper import Reaper
 from casebook.api.app import create_app
 from casebook.api.deps import ApiDeps
 from casebook.console.build import CONSOLE_DIR
+from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
+from casebook.store.notices import Inbox
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
-from config.model import model_path
+from config.model import check_model
 from config.pbx import ami_secret
 from config.settings import Settings, SettingsError
 from config.wiring import Hotline, utc_now
@@ -58,6 +60,8 @@ def api_deps(hotline: Hotline) -> ApiDeps:
     built = CONSOLE_DIR / "dist"
     return ApiDeps(
         voicemails=hotline.voicemails,
+        alerts=Alerts(hotline.engine),
+        inbox=Inbox(hotline.engine),
         users=hotline.users,
         recordings_dir=settings.recordings_dir,
         console_dir=built if (built / "index.html").is_file() else None,
@@ -98,7 +102,7 @@ def _broker_problem(settings: Settings) -> str | None:
 
 def _model_problem(hotline: Hotline) -> str | None:
     try:
-        model_path(hotline.settings)
+        check_model(hotline.settings)
     except ModelMissing as error:
         return str(error)
     return None

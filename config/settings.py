@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 CITY = Path(__file__).parent / "city"
+_E164 = re.compile(r"\+[1-9]\d{7,14}")
 _PEER = re.compile(r"[A-Za-z0-9_.-]+:\d{1,5}")
 
 
@@ -63,10 +66,26 @@ class Settings(BaseSettings):
     trunks: str = ""
     """name=host:port, comma-separated: where the trunks of lines.yaml lead."""
 
+    engine: Literal["vosk", "whisper"] = "vosk"
+    """Which recogniser turns voicemails into text."""
     vosk_model: Path | None = None
+    whisper_model: Path | None = None
+    """The folder of a Whisper model in CTranslate2's format (extra `whisper`)."""
     worker_threads: int = Field(default=1, ge=1)
     worker_nice: int = Field(default=15, ge=0, le=19)
     """How far the transcription steps back for the calls."""
+
+    notify_webhook_url: str = ""
+    """Where notices are POSTed; https, but for a loopback address."""
+    notify_webhook_secret: str = ""
+    """Signs them; at least 16 characters."""
+    notify_sms_to: str = ""
+    """Numbers of whoever is on duty, in E.164, comma-separated."""
+    notify_sms_from: str = ""
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    """Two, comma-separated, while it is being changed."""
+    twilio_api: str = "https://api.twilio.com"
 
     @field_validator("secret_key")
     @classmethod
@@ -74,6 +93,28 @@ class Settings(BaseSettings):
         if value and len(value) < 32:
             raise ValueError("must have at least 32 characters")
         return value
+
+    @field_validator("notify_webhook_url")
+    @classmethod
+    def _reachable(cls, value: str) -> str:
+        address = urlsplit(value)
+        local = address.hostname in ("127.0.0.1", "::1", "localhost")
+        if value and not (address.hostname and (address.scheme == "https" or (address.scheme == "http" and local))):
+            raise ValueError("must be an https:// address")
+        return value
+
+    @field_validator("notify_sms_to")
+    @classmethod
+    def _phones(cls, value: str) -> str:
+        if value and not all(_E164.fullmatch(number.strip()) for number in value.split(",")):
+            raise ValueError("must be numbers like +8613812345678, comma-separated")
+        return value
+
+    @model_validator(mode="after")
+    def _signed(self) -> Settings:
+        if self.notify_webhook_url and len(self.notify_webhook_secret) < 16:
+            raise ValueError("NOTIFY_WEBHOOK_SECRET must have at least 16 characters when there is a webhook")
+        return self
 
     @field_validator("timezone")
     @classmethod

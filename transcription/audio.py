@@ -13,30 +13,47 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 
 from ivr.ports import RecordingFacts
+from transcription.voice import Quality, Samples, Span, VoiceMeter
 
-Samples = npt.NDArray[np.float32]
 _BLOCK_S = 0.5
-_FRAME_S = 0.02
-_MIN_VOICE_FRAMES = 3
-"""Three frames in a row, 60 ms: shorter sounds are clicks."""
-_GAP_FRAMES = 10
-"""Pauses up to 200 ms belong to the speech around them."""
-_NOISE_FACTOR = 3.0
-_VOICE_FLOOR = 0.001
-"""Root mean square below which nothing is a voice: -60 dBFS."""
-_TONE_SHARE = 0.8
-_DTMF_HZ = np.array([697, 770, 852, 941, 1209, 1336, 1477, 1633])
+_MOST_GAIN_DB = 30.0
 _LONGEST_HEADER = 64 * 1024
 _ENCODINGS = {(1, 8): "PCM_U8", (1, 16): "PCM_16", (1, 24): "PCM_24", (6, 8): "ALAW", (7, 8): "ULAW"}
 
 
 class AudioError(Exception):
-    """A file holds no sound that can be read; the message is one sentence."""
+    """A file holds no sound that can be read; the message is one sentence.
+
+    `reason` is its code: missing, empty, not_audio or broken.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a recording holds, before it is recognised."""
+
+    duration_ms: int
+    spans: tuple[Span, ...]
+    """Where somebody speaks."""
+    quality: Quality
+
+    def gain(self, wanted_dbfs: float, only_below_dbfs: float = 0.0) -> float:
+        """The factor that brings the voice to a level, for voices softer than a limit; 1 for any other.
+
+        No level suits every recogniser: Whisper wants all voices alike, Kaldi models are trained with several.
+        """
+        level = self.quality.speech_dbfs
+        if level is None or level > only_below_dbfs:
+            return 1.0
+        return float(10 ** (min(wanted_dbfs - level, _MOST_GAIN_DB) / 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +69,50 @@ class _Layout:
 def probe(path: Path) -> RecordingFacts | None:
     """Length, speech and digest of a recording; None when the file is missing, empty or no sound."""
     try:
-        frames = 0
-        voices = _VoiceCounter()
-        rate = 8000
-        for block, rate in _read(path):
-            frames += block.size
-            voices.add(block, rate)
+        found = survey(path)
         digest = _digest(path)
     except (AudioError, OSError):
         return None
-    if not frames:
+    if not found.duration_ms:
         return None
-    return RecordingFacts(frames * 1000 // rate, voices.speech_ms(), digest)
+    return RecordingFacts(found.duration_ms, found.quality.speech_ms, digest)
 
 
-def blocks(path: Path, rate: int) -> Iterator[bytes]:
-    """The sound as blocks of 16-bit mono PCM at `rate`; memory does not grow with its length. Raises AudioError."""
+def survey(path: Path) -> Survey:
+    """Read a recording once, in bounded memory. Raises AudioError."""
+    meter = VoiceMeter()
+    frames, rate = 0, 8000
+    for block, rate in _read(path):
+        frames += block.size
+        meter.add(block, rate)
+    return Survey(frames * 1000 // rate, meter.spans(), meter.quality())
+
+
+def blocks(path: Path, rate: int, span: Span | None = None, gain: float = 1.0) -> Iterator[bytes]:
+    """The sound, or a span of it, as blocks of 16-bit mono PCM at `rate` Hz; memory does not grow with its length.
+
+    Raises AudioError.
+    """
     resampler: soxr.ResampleStream | None = None
-    for block, source_rate in _read(path):
+    for block, source_rate in _read(path, span):
+        sound = block if gain == 1.0 else block * np.float32(gain)
         if source_rate == rate:
-            yield _to_pcm(block)
+            yield _to_pcm(sound)
             continue
         resampler = resampler or soxr.ResampleStream(source_rate, rate, 1, dtype="float32")
-        yield _to_pcm(resampler.resample_chunk(block))
+        yield _to_pcm(resampler.resample_chunk(sound))
     if resampler is not None:
         yield _to_pcm(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
 
 
-def _read(path: Path) -> Iterator[tuple[Samples, int]]:
+def _read(path: Path, span: Span | None = None) -> Iterator[tuple[Samples, int]]:
     """Mono blocks of half a second, and their rate."""
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise AudioError("the file is missing") from error
+        raise AudioError("missing", "the file is missing") from error
     if size == 0:
-        raise AudioError("the file is empty")
+        raise AudioError("empty", "the file is empty")
     layout = _layout(path)
     try:
         if layout is None:
@@ -104,17 +130,26 @@ def _read(path: Path) -> Iterator[tuple[Samples, int]]:
                 endian="LITTLE",
             )
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioError("the file is no sound that can be read") from error
+        raise AudioError("not_audio", "the file is no sound that can be read") from error
     with source:
         length = int(source.samplerate * _BLOCK_S)
+        left = -1
         try:
-            while (block := source.read(length, dtype="float32", always_2d=True)).size:
+            if span is not None:
+                left = (span.end_ms - span.start_ms) * source.samplerate // 1000
+                source.seek(span.start_ms * source.samplerate // 1000)
+            while left and (block := source.read(_next(length, left), dtype="float32", always_2d=True)).size:
+                left -= len(block) if left > 0 else 0
                 yield block.mean(axis=1, dtype=np.float32), source.samplerate
         except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise AudioError("the file breaks off in the middle of its coding") from error
+            raise AudioError("broken", "the file breaks off in the middle of its coding") from error
         finally:
             if layout is not None:
                 raw.close()
+
+
+def _next(length: int, left: int) -> int:
+    return length if left < 0 else min(length, left)
 
 
 class _Tail:
@@ -170,65 +205,3 @@ def _to_pcm(samples: Samples) -> bytes:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class _VoiceCounter:
-    """Counts frames with a voice: louder than the quietest tenth of the recording, no click, no DTMF tone.
-
-    Keeps one level and one flag for each 20 ms frame: 30 minutes are 90 000 of them.
-    """
-
-    def __init__(self) -> None:
-        self._levels: list[npt.NDArray[np.float64]] = []
-        self._tones: list[npt.NDArray[np.bool_]] = []
-        self._rest = np.zeros(0, np.float32)
-
-    def add(self, block: Samples, rate: int) -> None:
-        """Take in a block."""
-        size = int(rate * _FRAME_S)
-        samples = np.concatenate([self._rest, block])
-        count = samples.size // size
-        frames = samples[: count * size].reshape(count, size).astype(np.float64)
-        self._rest = samples[count * size :]
-        if not count:
-            return
-        frames = frames - frames.mean(axis=1, keepdims=True)
-        self._levels.append(np.sqrt((frames**2).mean(axis=1)))
-        self._tones.append(_is_dtmf(frames, rate))
-
-    def speech_ms(self) -> int:
-        """Milliseconds with a voice in them."""
-        if not self._levels:
-            return 0
-        levels, tones = np.concatenate(self._levels), np.concatenate(self._tones)
-        # A recording that is all speech has no quiet tenth: the ceiling keeps its own voice from counting as noise.
-        noise = min(float(np.quantile(levels, 0.1)), 0.02)
-        voiced = (levels > max(_VOICE_FLOOR, noise * _NOISE_FACTOR)) & ~tones
-        starts, ends = _runs(voiced)
-        long = ends - starts >= _MIN_VOICE_FRAMES
-        starts, ends = starts[long], ends[long]
-        pauses = starts[1:] - ends[:-1]
-        frames = (ends - starts).sum() + pauses[pauses <= _GAP_FRAMES].sum()
-        return int(frames * _FRAME_S * 1000)
-
-
-def _runs(flags: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Where runs of True start, and where they end."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return edges[::2], edges[1::2]
-
-
-def _is_dtmf(frames: npt.NDArray[np.float64], rate: int) -> npt.NDArray[np.bool_]:
-    """Frames nearly all of whose power lies in the eight tones of a telephone's keys (ITU-T Q.23)."""
-    size = frames.shape[1]
-    window = np.hanning(size)
-    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
-    hz = np.fft.rfftfreq(size, 1 / rate)
-    near = (np.abs(hz[:, None] - _DTMF_HZ[None, :]) <= 60).any(axis=1)
-    low = near & (hz < 1050)
-    total = power.sum(axis=1) + 1e-12
-    share = power[:, near].sum(axis=1) / total
-    low_share = power[:, low].sum(axis=1) / total
-    # Two tones at once, one of each group: a voice has its power in one group, or outside both.
-    tones: npt.NDArray[np.bool_] = (share > _TONE_SHARE) & (low_share > 0.1) & (share - low_share > 0.1)
-    return tones

@@ -1,20 +1,16 @@
-"""The recogniser: libvosk. One model a process, a recogniser a recording; the interpreter is free while it works."""
+"""What a recogniser does: a recording becomes words with times and confidences."""
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import vosk
-
-from transcription.audio import blocks
-from transcription.model import find_model
+from transcription.voice import Quality, Span
 
 _BETWEEN_CHINESE = re.compile(r"(?<=[⺀-鿿豈-﫿]) +(?=[⺀-鿿豈-﫿])")
-_FREQUENCY = re.compile(r"--sample-frequency=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said; empty text where nothing was recognised."""
+    """What was said, as the recogniser heard it; empty text where nothing was recognised."""
 
     text: str
     words: tuple[Word, ...]
@@ -37,56 +33,35 @@ class Transcript:
     model: str
     confidence: float | None
     """Mean confidence of the words; None without words."""
+    quality: Quality
 
 
 class Transcriber(Protocol):
     """Turns a recording into text."""
 
+    @property
+    def engine(self) -> str:
+        """Name of the engine: vosk, whisper."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+
     def transcribe(self, path: Path) -> Transcript:
         """Raises AudioError for a file that is no sound."""
 
+    def alternatives(self, path: Path, span: Span, count: int) -> tuple[str, ...]:
+        """Up to `count` readings of a span, best first; none where the engine has only one. Raises AudioError."""
 
-class VoskTranscriber:
-    """libvosk with one model; threads share it. Raises ModelMissing for a folder that holds none."""
-
-    def __init__(self, model: Path) -> None:
-        vosk.SetLogLevel(-1)
-        folder = find_model(model)
-        self._name = folder.name
-        self._rate = _model_rate(folder)
-        self._model: Any = vosk.Model(str(folder))
-
-    def transcribe(self, path: Path) -> Transcript:
-        """Transcribe a recording of any length in bounded memory. Raises AudioError."""
-        recognizer = vosk.KaldiRecognizer(self._model, self._rate)
-        recognizer.SetWords(True)
-        parts: list[dict[str, Any]] = []
-        samples = 0
-        for block in blocks(path, self._rate):
-            samples += len(block) // 2
-            if recognizer.AcceptWaveform(block):
-                parts.append(json.loads(recognizer.Result()))
-        parts.append(json.loads(recognizer.FinalResult()))
-        length_ms = samples * 1000 // self._rate
-        words = tuple(_word(found, length_ms) for part in parts for found in part.get("result", ()))
-        text = "".join(_joined(part.get("text", "")) for part in parts)
-        confidence = sum(word.confidence for word in words) / len(words) if words else None
-        return Transcript(text, words, "vosk", self._name, confidence)
+    def listen_for(self, path: Path, span: Span, phrases: Sequence[str]) -> Word | None:
+        """Which of the phrases the span is, where the model's vocabulary can be narrowed to them; else None."""
 
 
-def _model_rate(folder: Path) -> int:
-    """The rate that the model was trained for; not every model accepts another."""
-    file = folder / "conf" / "mfcc.conf"
-    match = _FREQUENCY.search(file.read_text(encoding="utf-8")) if file.is_file() else None
-    return int(match[1]) if match else 16000
+def mean_confidence(words: Sequence[Word]) -> float | None:
+    """Mean confidence of words; None without any."""
+    return round(sum(word.confidence for word in words) / len(words), 4) if words else None
 
 
-def _word(found: dict[str, Any], length_ms: int) -> Word:
-    # The decoder's last frames may lie behind the end of the sound.
-    start_ms, end_ms = (min(int(found[edge] * 1000), length_ms) for edge in ("start", "end"))
-    return Word(found["word"], start_ms, end_ms, round(float(found["conf"]), 4))
-
-
-def _joined(text: str) -> str:
-    """Text without the spaces that the recogniser puts between Chinese words."""
-    return _BETWEEN_CHINESE.sub("", text.replace("<UNK>", "").strip())
+def join(texts: Sequence[str]) -> str:
+    """Words as running text: no spaces between Chinese characters."""
+    return _BETWEEN_CHINESE.sub("", " ".join(texts))

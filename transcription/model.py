@@ -47,8 +47,13 @@ def info(path: Path) -> Mapping[str, str]:
         "about": readme.read_text(encoding="utf-8", errors="replace").strip().splitlines()[0]
         if readme.is_file()
         else "",
-        "vocabulary": "adaptable" if (folder / "graph" / "HCLr.fst").is_file() else "fixed",
+        "vocabulary": "adaptable" if is_adaptable(folder) else "fixed",
     }
+
+
+def is_adaptable(folder: Path) -> bool:
+    """Whether the model's graph is composed at run time, so that a grammar can narrow its vocabulary."""
+    return (folder / "graph" / "HCLr.fst").is_file()
 
 
 def known() -> Mapping[str, Mapping[str, Any]]:

@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from casebook.api.attempts import AttemptLimit
 from casebook.api.problems import Problem
+from casebook.store.alerts import Alerts
+from casebook.store.notices import Inbox
 from casebook.store.users import User, Users
 from casebook.store.voicemails import Voicemails
 
@@ -23,6 +25,8 @@ class ApiDeps:
     """Everything that `create_app` needs; `config` builds it."""
 
     voicemails: Voicemails
+    alerts: Alerts
+    inbox: Inbox
     users: Users
     recordings_dir: Path
     console_dir: Path | None

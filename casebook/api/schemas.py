@@ -55,6 +55,50 @@ class SessionBody(BaseModel):
         return cls(user=UserBody(name=user.name, display_name=user.display_name, role=user.role))
 
 
+class AlertBody(_FromStore):
+    """A danger that a voicemail speaks of: `quote` is what was heard, `phrase` the danger word it was taken for."""
+
+    id: int
+    case_no: str | None
+    category: str
+    name: str
+    severity: Literal["emergency", "risk"]
+    phrase: str
+    quote: str
+    found_by: Literal["text", "sound", "n-best"]
+    start_ms: int
+    raised_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    note: str | None
+    masked_number: str
+    call_started_at: datetime
+
+
+class AlertListBody(_FromStore):
+    """Alerts, newest first."""
+
+    items: list[AlertBody]
+
+
+class NoticeBody(_FromStore):
+    """A notice to a person of the house."""
+
+    id: int
+    kind: str
+    case_no: str
+    title: str
+    text: str
+    sent_at: datetime
+    read_at: datetime | None
+
+
+class NoticeListBody(_FromStore):
+    """Notices, newest first."""
+
+    items: list[NoticeBody]
+
+
 class VoicemailItemBody(_FromStore):
     """A line of the list."""
 
@@ -68,11 +112,13 @@ class VoicemailItemBody(_FromStore):
     recording_id: str | None
     duration_ms: int
     transcript_text: str | None
-    transcript_state: Literal["pending", "done", "failed"]
+    transcript_state: Literal["pending", "done", "rejected", "failed"]
+    transcript_error: str | None
     transcript_confidence: float | None
     title: str
     body: str
     version: int
+    alerts: list[AlertBody]
 
 
 class VoicemailPageBody(_FromStore):
@@ -83,12 +129,25 @@ class VoicemailPageBody(_FromStore):
 
 
 class WordBody(_FromStore):
-    """A word as the recogniser heard it; times count from the start of the recording."""
+    """A piece of the text, and what the recogniser heard there; times count from the start of the recording."""
 
     text: str
     start_ms: int
     end_ms: int
     confidence: float | None
+    heard: str
+    after: str
+
+
+class SuggestionBody(_FromStore):
+    """A value for a field of the case, and the words that it came from."""
+
+    kind: Literal["phone", "place", "matter", "time"]
+    value: str
+    quote: str
+    start_ms: int
+    end_ms: int
+    confidence: float
 
 
 class EventBody(_FromStore):
@@ -107,6 +166,11 @@ class VoicemailBody(VoicemailItemBody):
     """A voicemail in full. `chain_ok` is False where the history was tampered with."""
 
     words: list[WordBody]
+    heard: str | None
+    engine: str | None
+    model: str | None
+    quality: dict[str, float | None]
+    suggestions: list[SuggestionBody]
     events: list[EventBody]
     chain_ok: bool
 
@@ -125,6 +189,12 @@ class DiscardBody(BaseModel):
 
     version: int
     reason: Reason
+
+
+class AcknowledgeBody(BaseModel):
+    """What was done about the danger."""
+
+    note: Reason
 
 
 class RevealBody(BaseModel):

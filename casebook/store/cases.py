@@ -14,7 +14,7 @@ from casebook.numbering import case_number, day_of, new_query_code
 from casebook.privacy import Privacy
 from casebook.states import DRAFT
 from casebook.store.history import append_event
-from casebook.store.schema import case_, outbox, recording
+from casebook.store.schema import call, case_, outbox, recording
 from ivr.events import CaseOpened
 
 _NEXT_NUMBER = text(
@@ -101,10 +101,14 @@ def start_clock(connection: Connection, call_id: str, ended_at: datetime) -> Non
 
 
 def schedule_transcription(connection: Connection, recording_id: int, path: str, now: datetime) -> None:
-    """An outbox row, once for each recording."""
-    add_effect(
-        connection, "transcribe", f"transcribe:{recording_id}", {"recording_id": recording_id, "path": path}, now
-    )
+    """An outbox row, once for each recording. It says when the caller spoke, so that 昨天 in the text has a date."""
+    spoken_at = connection.execute(
+        select(call.c.started_at)
+        .join(recording, recording.c.call_id == call.c.call_id)
+        .where(recording.c.id == recording_id)
+    ).scalar_one()
+    payload = {"recording_id": recording_id, "path": path, "spoken_at": spoken_at.isoformat(timespec="seconds")}
+    add_effect(connection, "transcribe", f"transcribe:{recording_id}", payload, now)
 
 
 def add_effect(connection: Connection, kind: str, key: str, payload: Mapping[str, Any], now: datetime) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
 
 from casebook.store.engine import reading
-from casebook.store.schema import outbox, transcript
+from casebook.store.schema import outbox
 
 MAX_ATTEMPTS = 8
 _SEND_AGAIN_S = 15
@@ -157,30 +157,3 @@ def _free(now: datetime) -> ColumnElement[bool]:
 def _due(now: datetime) -> ColumnElement[bool]:
     lost = now - timedelta(seconds=_SEND_AGAIN_S)
     return and_(outbox.c.run_at <= now, _free(now), or_(outbox.c.sent_at.is_(None), outbox.c.sent_at <= lost))
-
-
-def save_transcript(
-    connection: Connection,
-    recording_id: int,
-    *,
-    engine: str,
-    model: str,
-    text: str,
-    words: list[dict[str, Any]],
-    confidence: float | None,
-    error: str | None,
-    now: datetime,
-) -> None:
-    """The transcript of a recording, or the reason why there is none; written by a job's completion."""
-    connection.execute(
-        insert(transcript).values(
-            recording_id=recording_id,
-            engine=engine,
-            model=model,
-            text=text,
-            words=json.dumps(words, ensure_ascii=False),
-            confidence=confidence,
-            error=error,
-            created_at=now,
-        )
-    )

@@ -138,6 +138,10 @@ transcript = Table(
     Column("words", Text, nullable=False),
     Column("confidence", Float),
     Column("error", Text),
+    # What the recogniser heard, before anything was mended.
+    Column("heard", Text, nullable=False, server_default=""),
+    Column("suggestions", Text, nullable=False, server_default="[]"),
+    Column("quality", Text, nullable=False, server_default="{}"),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("recording_id", "engine"),
 )
@@ -183,6 +187,48 @@ event = Table(
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("case_id", "seq"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("recording_id", ForeignKey("recording.id"), nullable=False),
+    Column("case_id", ForeignKey("case_.id"), index=True),
+    Column("category", String(32), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("phrase", String(64), nullable=False),
+    Column("quote", Text, nullable=False),
+    Column("found_by", String(16), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("start_ms", Integer, nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False),
+    Column("acknowledged_at", UtcDateTime),
+    Column("acknowledged_by", String(64)),
+    Column("note", Text),
+    UniqueConstraint("recording_id", "category"),
+)
+Index(
+    "ix_alert_open",
+    alert.c.id,
+    sqlite_where=alert.c.acknowledged_at.is_(None),
+    postgresql_where=alert.c.acknowledged_at.is_(None),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key", String(100), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("audience", String(64), nullable=False),
+    Column("case_no", String(20), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("read_at", UtcDateTime),
+    Column("read_by", String(64)),
 )
 
 case_counter = Table(

@@ -17,21 +17,39 @@ from casebook.errors import CaseError
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy
 from casebook.states import DEMANDS, target_of
+from casebook.store.alerts import AlertItem, alerts_of
 from casebook.store.engine import reading
 from casebook.store.history import append_event, body_of
 from casebook.store.schema import access_log, call, case_, event, outbox, recording, transcript
+from casebook.store.transcripts import is_newest
 
 _STALE = "案件已被他人修改，请刷新后再操作。"
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A recognised word; times from the start of the recording, confidence 0 to 1."""
+    """A piece of the written text; times from the start of the recording, confidence 0 to 1."""
 
     text: str
     start_ms: int
     end_ms: int
     confidence: float | None
+    heard: str = ""
+    """What the recogniser heard there; the same as `text` where nothing was mended."""
+    after: str = ""
+    """The punctuation behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A value for a field of the case (phone, place, matter, time), and the words that it came from."""
+
+    kind: str
+    value: str
+    quote: str
+    start_ms: int
+    end_ms: int
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +80,14 @@ class VoicemailItem:
     duration_ms: int
     transcript_text: str | None
     transcript_state: str
-    """pending, done or failed."""
+    """pending, done, rejected (the recording is no sound: see transcript_error) or failed."""
+    transcript_error: str | None
+    """missing, empty, not_audio or broken, where the state is rejected."""
     transcript_confidence: float | None
     title: str
     body: str
     version: int
+    alerts: tuple[AlertItem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +95,13 @@ class VoicemailDetail(VoicemailItem):
     """A voicemail in full."""
 
     words: tuple[Word, ...]
+    heard: str | None
+    """The recogniser's own text, nothing mended."""
+    engine: str | None
+    model: str | None
+    quality: dict[str, Any]
+    """speech_ms, speech_dbfs, noise_dbfs, clipped_share; empty before the transcription."""
+    suggestions: tuple[Suggestion, ...]
     events: tuple[HistoryEvent, ...]
     chain_ok: bool
 
@@ -117,9 +145,10 @@ class Voicemails:
             statement = statement.where(case_.c.id < _read_cursor(cursor))
         with reading(self._engine) as connection:
             rows = connection.execute(statement).all()
-        shown = rows[:limit]
-        more = len(rows) > limit
-        return Page([VoicemailItem(**_item(row)) for row in shown], _cursor(shown[-1].id) if more else None)
+            shown, more = rows[:limit], len(rows) > limit
+            alerts = alerts_of(connection, [row.id for row in shown])
+        items = [VoicemailItem(**_item(row, alerts)) for row in shown]
+        return Page(items, _cursor(shown[-1].id) if more else None)
 
     def get(self, case_no: str) -> VoicemailDetail:
         """One voicemail. Raises CaseError not_found."""
@@ -128,10 +157,16 @@ class Voicemails:
             if row is None:
                 raise CaseError("not_found", "没有这个编号的留言。")
             events = connection.execute(select(event).where(event.c.case_id == row.id).order_by(event.c.seq)).all()
+            alerts = alerts_of(connection, [row.id])
         chain = ((body_of(case_no, one), one.prev_hash, one.hash) for one in events)
         return VoicemailDetail(
-            **_item(row),
+            **_item(row, alerts),
             words=tuple(Word(**word) for word in json.loads(row.words or "[]")),
+            heard=row.heard,
+            engine=row.engine,
+            model=row.model,
+            quality=json.loads(row.quality or "{}"),
+            suggestions=tuple(Suggestion(**one) for one in json.loads(row.suggestions or "[]")),
             events=tuple(_history(one) for one in events),
             chain_ok=bool(events) and first_break(chain) is None,
         )
@@ -253,11 +288,16 @@ def _items() -> Select[Any]:
             transcript.c.words,
             transcript.c.confidence,
             transcript.c.error,
+            transcript.c.heard,
+            transcript.c.engine,
+            transcript.c.model,
+            transcript.c.quality,
+            transcript.c.suggestions,
             outbox.c.state.label("job_state"),
         )
         .join(call, call.c.call_id == case_.c.call_id)
         .join(recording, recording.c.id == case_.c.recording_id)
-        .outerjoin(transcript, transcript.c.recording_id == recording.c.id)
+        .outerjoin(transcript, is_newest(recording.c.id))
         .outerjoin(outbox, and_(outbox.c.kind == "transcribe", outbox.c.key == _transcribe_key()))
         .where(case_.c.channel == "voicemail")
     )
@@ -267,8 +307,13 @@ def _transcribe_key() -> Any:
     return literal("transcribe:") + cast(recording.c.id, String)
 
 
-def _item(row: Row[Any]) -> dict[str, Any]:
-    failed = row.error is not None or row.job_state == "dead"
+def _item(row: Row[Any], alerts: dict[int, list[AlertItem]]) -> dict[str, Any]:
+    if row.error is not None:
+        state = "rejected"
+    elif row.text is not None:
+        state = "done"
+    else:
+        state = "failed" if row.job_state == "dead" else "pending"
     return {
         "case_no": row.case_no,
         "state": row.state,
@@ -280,11 +325,13 @@ def _item(row: Row[Any]) -> dict[str, Any]:
         "recording_id": str(row.recording_id) if row.recording_id is not None else None,
         "duration_ms": row.duration_ms,
         "transcript_text": row.text if row.error is None else None,
-        "transcript_state": "failed" if failed else "pending" if row.text is None else "done",
+        "transcript_state": state,
+        "transcript_error": row.error,
         "transcript_confidence": row.confidence,
         "title": row.title,
         "body": row.body,
         "version": row.version,
+        "alerts": tuple(alerts.get(row.id, ())),
     }
 
 

@@ -12,8 +12,8 @@ import typer
 from config.cli import context
 from config.model import model_path
 from transcription.audio import AudioError
-from transcription.engine import VoskTranscriber
 from transcription.model import ModelMissing
+from transcription.vosk_engine import VoskTranscriber
 
 
 def transcribe(

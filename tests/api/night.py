@@ -15,10 +15,12 @@ from sqlalchemy import Engine, select
 from casebook.api.app import create_app
 from casebook.api.deps import ApiDeps
 from casebook.privacy import Privacy
+from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
 from casebook.store.calls import SqlCallStore
 from casebook.store.engine import open_engine
-from casebook.store.outbox import save_transcript
+from casebook.store.notices import Address, Inbox
 from casebook.store.schema import metadata, recording
+from casebook.store.transcripts import save_transcript
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
 from ivr.events import CaseOpened
@@ -60,6 +62,8 @@ class Night:
         metadata.create_all(self.engine)
         self.calls = SqlCallStore(self.engine, Privacy("a secret of the tests"))
         self.voicemails = Voicemails(self.engine, self.calls.privacy)
+        self.alerts = Alerts(self.engine)
+        self.inbox = Inbox(self.engine)
         self.users = Users(self.engine)
         self.users.add(REVIEWER, PASSWORD, role="reviewer", display_name="王敏")
         self.recordings_dir = self.folder / "recordings"
@@ -74,6 +78,8 @@ class Night:
         """What the application is built from."""
         return ApiDeps(
             voicemails=self.voicemails,
+            alerts=self.alerts,
+            inbox=self.inbox,
             users=self.users,
             recordings_dir=self.recordings_dir,
             console_dir=self.console_dir,
@@ -124,8 +130,20 @@ class Night:
                 engine="vosk",
                 model="test",
                 text="".join(text for text, _ in words),
+                heard="".join(text for text, _ in words),
                 words=rows,
+                suggestions=[],
+                quality={},
                 confidence=sum(confidence for _, confidence in words) / len(words),
                 error=None,
                 now=self.clock(),
             )
+
+    def alarm(self, case_no: str, *, name: str = "火情", quote: str = "找火", start_ms: int = 400) -> None:
+        """The worker heard of a danger in a voicemail."""
+        recording_id = self.voicemails.get(case_no).recording_id
+        assert recording_id
+        found = FoundAlarm("fire", name, "emergency", "着火", quote, "sound", 1.2, start_ms)
+        with self.engine.begin() as connection:
+            routes = {"alert": (Address("in_app", "duty"),)}
+            raise_alerts(connection, int(recording_id), [found], routes, self.clock())

@@ -17,8 +17,8 @@ from casebook.privacy import Privacy, PrivacyError
 from casebook.store import open_engine, upgrade
 from casebook.store.calls import SqlCallStore
 from casebook.store.cases import next_number
-from casebook.store.outbox import save_transcript
 from casebook.store.schema import access_log, call, case_, event, metadata, outbox, recording, transcript
+from casebook.store.transcripts import save_transcript
 from casebook.store.verify import verify_chains
 from ivr import events
 from ivr.ports import (
@@ -286,8 +286,11 @@ def test_a_job_is_done_once_and_its_result_with_it(store: Store) -> None:
             1,
             engine="vosk",
             model="m",
-            text="你好",
+            text="你好。",
+            heard="你好",
             words=[],
+            suggestions=[],
+            quality={},
             confidence=0.9,
             error=None,
             now=later,
@@ -297,7 +300,7 @@ def test_a_job_is_done_once_and_its_result_with_it(store: Store) -> None:
     assert store.outbox.complete(job.id, "b", later, writes)
     assert not store.outbox.complete(job.id, "b", later, writes)
     with store.engine.connect() as connection:
-        assert connection.execute(select(transcript.c.text)).scalars().all() == ["你好"]
+        assert connection.execute(select(transcript.c.text)).scalars().all() == ["你好。"]
     assert store.outbox.due(later + timedelta(days=1), 10) == []
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from tests.pbx.audio import RATE, write_wav
 from transcription.audio import AudioError
-from transcription.engine import Transcript, VoskTranscriber
+from transcription.engine import Transcript
 from transcription.evaluate import character_error_rate, edit_distance, normalise
 from transcription.model import ModelMissing
+from transcription.vosk_engine import VoskTranscriber
 
 
 @pytest.fixture(scope="module")
