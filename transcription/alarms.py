@@ -25,6 +25,10 @@ _ENDS = frozenset("。！？，；,.!?; ")
 _STOPS = frozenset("。！？")
 
 _HINT = 0.5
+_COMMON = 0.5
+_BY_SOUND = 0.95
+_COST_WEIGHT = {2: 0.8, 3: 0.5}
+_COST_WEIGHT_LONGER = 0.3
 _SUPPORT, _MOST_SUPPORT = 0.25, 2
 _URGENT, _MOST_URGENT = 0.15, 2
 _SETTING, _MOST_SETTINGS = 0.4, 2
@@ -57,6 +61,7 @@ class AlarmWords(_Strict):
     denials: tuple[str, ...]
     settings: tuple[str, ...]
     never: tuple[str, ...]
+    common: tuple[str, ...] = ()
     categories: tuple[Category, ...]
 
 
@@ -86,7 +91,7 @@ class AlarmDetector:
 
     def __init__(self, words: AlarmWords) -> None:
         self._words = words
-        self._strong = {one.id: frozenset(one.phrases) for one in words.categories}
+        self._common = frozenset(words.common)
         parts = {
             part for one in words.categories for phrase in (*one.phrases, *one.hints) for part in phrase.split(GAP)
         }
@@ -128,7 +133,7 @@ class AlarmDetector:
             _Hit(found, weight)
             for phrases, weight in ((category.phrases, 1.0), (category.hints, _HINT))
             for phrase in phrases
-            for found in _assembled(phrase, parts)
+            for found in self._assembled(phrase, parts, text)
             if not self._denied(text, found)
         ]
         scored = [(self._score(hit, category, text, hits, context), hit) for hit in hits]
@@ -157,14 +162,38 @@ class AlarmDetector:
         settings = {
             one.phrase
             for one in context
-            if one.phrase in self._words.settings and not _overlap(one, heard) and _near(text, one, heard)
+            if one.exact and one.phrase in self._words.settings and not _overlap(one, heard) and _near(text, one, heard)
         }
         return (
-            hit.weight * _certainty(heard)
+            hit.weight * self._certainty(text, heard)
             + _SUPPORT * min(len(elsewhere), _MOST_SUPPORT)
             + _URGENT * min(len(urgent), _MOST_URGENT)
             - _SETTING * min(len(settings), _MOST_SETTINGS)
         )
+
+    def _certainty(self, text: str, heard: Heard) -> float:
+        """How sure it is that the phrase was said: one for its letters; a short phrase needs the better sound."""
+        if heard.exact:
+            return 1.0
+        if text[heard.start : heard.end] in self._common:
+            return _COMMON
+        size = heard.end - heard.start
+        return max(0.0, _BY_SOUND - heard.cost * _COST_WEIGHT.get(size, _COST_WEIGHT_LONGER))
+
+    def _assembled(self, phrase: str, parts: Mapping[str, Sequence[Heard]], text: str) -> list[Heard]:
+        """A phrase put together from its parts, with a few characters between them."""
+        first, *rest = phrase.split(GAP)
+        found = list(parts.get(first, ()))
+        if rest:
+            found = [one for one in found if one.exact or text[one.start : one.end] not in self._common]
+        for part in rest:
+            found = [
+                Heard(phrase, one.start, two.end, one.exact and two.exact, one.cost + two.cost)
+                for one in found
+                for two in parts.get(part, ())
+                if 0 <= two.start - one.end <= _MOST_BETWEEN
+            ]
+        return [Heard(phrase, one.start, one.end, one.exact, one.cost) for one in found]
 
     def _denied(self, text: str, heard: Heard) -> bool:
         before = text[max(0, heard.start - _DENIAL_REACH - 3) : heard.start]
@@ -174,28 +203,6 @@ class AlarmDetector:
             (at := before.rfind(word)) >= 0 and len(before) - at - len(word) <= _DENIAL_REACH
             for word in self._words.denials
         )
-
-
-def _certainty(heard: Heard) -> float:
-    """How sure it is that the phrase was said: one for its letters; a short phrase needs the better sound."""
-    if heard.exact:
-        return 1.0
-    size = heard.end - heard.start
-    return max(0.0, 0.8 - heard.cost * (1.0 if size <= 2 else 0.6 if size == 3 else 0.35))
-
-
-def _assembled(phrase: str, parts: Mapping[str, Sequence[Heard]]) -> list[Heard]:
-    """A phrase put together from its parts, with a few characters between them."""
-    first, *rest = phrase.split(GAP)
-    found = list(parts.get(first, ()))
-    for part in rest:
-        found = [
-            Heard(phrase, one.start, two.end, one.exact and two.exact, one.cost + two.cost)
-            for one in found
-            for two in parts.get(part, ())
-            if 0 <= two.start - one.end <= _MOST_BETWEEN
-        ]
-    return [Heard(phrase, one.start, one.end, one.exact, one.cost) for one in found]
 
 
 def _overlap(one: Heard, other: Heard) -> bool:

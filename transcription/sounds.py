@@ -58,7 +58,9 @@ class PhraseIndex:
                     for phrase in self._by_spelling.get(key, ()):
                         if phrase not in seen:
                             seen.add(phrase)
-                            yield self._compare(phrase, heard, start, length)
+                            found = self._compare(phrase, heard, start, length)
+                            if found.exact or length > 1:  # every other syllable sounds like some word
+                                yield found
 
     def _keys(self, sounds: Sequence[Syllable]) -> Iterator[str]:
         yield spelling(sounds)
