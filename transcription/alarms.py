@@ -8,7 +8,7 @@ names the words that it came from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,20 +16,26 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from transcription.sounds import Heard, PhraseIndex, Sounding, clearly_the_same
+from transcription.wording import gain
 
 GAP = "…"
 _MOST_BETWEEN = 6
-_AROUND = 14
+_SETTING_REACH = 14
+_SUPPORT_REACH = 30
 _DENIAL_REACH = 3
 _ENDS = frozenset("。！？，；,.!?; ")
 _STOPS = frozenset("。！？")
 
 _HINT = 0.5
-_COMMON = 0.5
 _BY_SOUND = 0.95
+_LEAST_CERTAIN = 0.45
+_READS_WELL = -1.0
+"""Letters that make this much better words than the phrase are not the phrase."""
+_READS_WELL_WEIGHT = 0.15
 _COST_WEIGHT = {2: 0.8, 3: 0.5}
 _COST_WEIGHT_LONGER = 0.3
 _SUPPORT, _MOST_SUPPORT = 0.25, 2
+_CLEAR = 0.15
 _URGENT, _MOST_URGENT = 0.15, 2
 _SETTING, _MOST_SETTINGS = 0.4, 2
 
@@ -61,7 +67,6 @@ class AlarmWords(_Strict):
     denials: tuple[str, ...]
     settings: tuple[str, ...]
     never: tuple[str, ...]
-    common: tuple[str, ...] = ()
     categories: tuple[Category, ...]
 
 
@@ -82,8 +87,19 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
-    heard: Heard
-    weight: float
+    """text[start:end] may be `phrase`; `doubt` is 0 for its own letters."""
+
+    phrase: str
+    start: int
+    end: int
+    exact: bool
+    doubt: float
+    weight: float = 1.0
+
+    @property
+    def certainty(self) -> float:
+        """How sure it is that the phrase was said."""
+        return 1.0 if self.exact else max(0.0, _BY_SOUND - self.doubt)
 
 
 class AlarmDetector:
@@ -91,7 +107,6 @@ class AlarmDetector:
 
     def __init__(self, words: AlarmWords) -> None:
         self._words = words
-        self._common = frozenset(words.common)
         parts = {
             part for one in words.categories for phrase in (*one.phrases, *one.hints) for part in phrase.split(GAP)
         }
@@ -118,85 +133,66 @@ class AlarmDetector:
         """The best finding of each category, whether it reaches the threshold or not, the surest first."""
         heard = Sounding.of(text)
         masked = [(one.start, one.end) for one in self._never.find(heard) if one.exact]
-        parts: dict[str, list[Heard]] = {}
+        parts: dict[str, list[_Hit]] = {}
         for one in self._parts.find(heard):
-            if not any(start <= one.start and one.end <= end for start, end in masked):
-                parts.setdefault(one.phrase, []).append(one)
-        context = [one for one in self._context.find(heard) if clearly_the_same(one)]
+            if not any(_excludes(span, one) for span in masked):
+                hit = _Hit(one.phrase, one.start, one.end, one.exact, _doubt(text, one))
+                if hit.certainty > _LEAST_CERTAIN:
+                    parts.setdefault(one.phrase, []).append(hit)
+        context = [
+            one
+            for one in self._context.find(heard)
+            if clearly_the_same(one) and not any(_excludes(span, one) for span in masked)
+        ]
         found = [best for one in self._words.categories if (best := self._best(one, text, parts, context))]
         return tuple(sorted(found, key=lambda one: -one.score))
 
     def _best(
-        self, category: Category, text: str, parts: Mapping[str, Sequence[Heard]], context: Sequence[Heard]
+        self, category: Category, text: str, parts: Mapping[str, Sequence[_Hit]], context: Sequence[Heard]
     ) -> Alarm | None:
         hits = [
-            _Hit(found, weight)
+            replace(found, weight=weight)
             for phrases, weight in ((category.phrases, 1.0), (category.hints, _HINT))
             for phrase in phrases
-            for found in self._assembled(phrase, parts, text)
+            for found in _assembled(phrase, parts)
             if not self._denied(text, found)
         ]
         scored = [(self._score(hit, category, text, hits, context), hit) for hit in hits]
         if not scored:
             return None
         score, hit = max(scored, key=lambda one: one[0])
-        heard = hit.heard
         return Alarm(
             category=category.id,
             name=category.name,
             severity=category.severity,
-            phrase=heard.phrase,
-            quote=text[heard.start : heard.end],
-            start=heard.start,
-            end=heard.end,
-            by="text" if heard.exact else "sound",
+            phrase=hit.phrase,
+            quote=text[hit.start : hit.end],
+            start=hit.start,
+            end=hit.end,
+            by="text" if hit.exact else "sound",
             score=round(score, 2),
         )
 
     def _score(self, hit: _Hit, category: Category, text: str, hits: Sequence[_Hit], context: Sequence[Heard]) -> float:
-        heard = hit.heard
-        elsewhere = {
-            one.heard.phrase for one in hits if one.heard.end <= heard.start or heard.end <= one.heard.start
-        } | {one.phrase for one in context if one.phrase in category.support and not _overlap(one, heard)}
-        urgent = {one.phrase for one in context if one.phrase in self._words.urgent}
+        near = [one for one in context if not _overlap(one, hit) and _between(one, hit) <= _SUPPORT_REACH]
+        elsewhere = {one.phrase for one in hits if not _overlap(one, hit) and _between(one, hit) <= _SUPPORT_REACH} | {
+            one.phrase for one in near if one.phrase in category.support
+        }
+        urgent = {one.phrase for one in near if one.phrase in self._words.urgent}
         settings = {
             one.phrase
-            for one in context
-            if one.exact and one.phrase in self._words.settings and not _overlap(one, heard) and _near(text, one, heard)
+            for one in near
+            if one.exact and one.phrase in self._words.settings and _in_one_sentence(text, one, hit)
         }
         return (
-            hit.weight * self._certainty(text, heard)
+            hit.weight * hit.certainty
             + _SUPPORT * min(len(elsewhere), _MOST_SUPPORT)
             + _URGENT * min(len(urgent), _MOST_URGENT)
             - _SETTING * min(len(settings), _MOST_SETTINGS)
         )
 
-    def _certainty(self, text: str, heard: Heard) -> float:
-        """How sure it is that the phrase was said: one for its letters; a short phrase needs the better sound."""
-        if heard.exact:
-            return 1.0
-        if text[heard.start : heard.end] in self._common:
-            return _COMMON
-        size = heard.end - heard.start
-        return max(0.0, _BY_SOUND - heard.cost * _COST_WEIGHT.get(size, _COST_WEIGHT_LONGER))
-
-    def _assembled(self, phrase: str, parts: Mapping[str, Sequence[Heard]], text: str) -> list[Heard]:
-        """A phrase put together from its parts, with a few characters between them."""
-        first, *rest = phrase.split(GAP)
-        found = list(parts.get(first, ()))
-        if rest:
-            found = [one for one in found if one.exact or text[one.start : one.end] not in self._common]
-        for part in rest:
-            found = [
-                Heard(phrase, one.start, two.end, one.exact and two.exact, one.cost + two.cost)
-                for one in found
-                for two in parts.get(part, ())
-                if 0 <= two.start - one.end <= _MOST_BETWEEN
-            ]
-        return [Heard(phrase, one.start, one.end, one.exact, one.cost) for one in found]
-
-    def _denied(self, text: str, heard: Heard) -> bool:
-        before = text[max(0, heard.start - _DENIAL_REACH - 3) : heard.start]
+    def _denied(self, text: str, hit: _Hit) -> bool:
+        before = text[max(0, hit.start - _DENIAL_REACH - 3) : hit.start]
         for end in _ENDS:
             before = before.rpartition(end)[2]
         return any(
@@ -205,11 +201,43 @@ class AlarmDetector:
         )
 
 
-def _overlap(one: Heard, other: Heard) -> bool:
+def _doubt(text: str, heard: Heard) -> float:
+    """What speaks against a phrase found by its sound: other sounds, and letters that read well as they are."""
+    if heard.exact:
+        return 0.0
+    better = max(0.0, _READS_WELL - gain(text, heard.start, heard.end, heard.phrase))
+    return heard.cost * _COST_WEIGHT.get(heard.end - heard.start, _COST_WEIGHT_LONGER) + better * _READS_WELL_WEIGHT
+
+
+def _assembled(phrase: str, parts: Mapping[str, Sequence[_Hit]]) -> list[_Hit]:
+    """A phrase put together from its parts, with a few characters between them."""
+    first, *rest = phrase.split(GAP)
+    found = list(parts.get(first, ()))
+    for part in rest:
+        found = [
+            _Hit(phrase, one.start, two.end, one.exact and two.exact, one.doubt + two.doubt)
+            for one in found
+            for two in parts.get(part, ())
+            if 0 <= two.start - one.end <= _MOST_BETWEEN
+        ]
+    return found
+
+
+def _excludes(word: tuple[int, int], one: Heard) -> bool:
+    """Whether a phrase is only part of another word; or, when only its sound is there, shares letters with one."""
+    start, end = word
+    return start <= one.start and one.end <= end if one.exact else start < one.end and one.start < end
+
+
+def _overlap(one: Heard | _Hit, other: _Hit) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _near(text: str, one: Heard, other: Heard) -> bool:
-    """Whether two findings are close together, with no end of a sentence between them."""
+def _between(one: Heard | _Hit, other: _Hit) -> int:
+    """The number of characters between two findings."""
+    return max(one.start - other.end, other.start - one.end)
+
+
+def _in_one_sentence(text: str, one: Heard, other: _Hit) -> bool:
     between = text[one.end : other.start] if one.end <= other.start else text[other.end : one.start]
-    return len(between) <= _AROUND and not _STOPS & set(between)
+    return len(between) <= _SETTING_REACH and not _STOPS & set(between)
