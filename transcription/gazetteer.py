@@ -10,6 +10,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from transcription.pinyin import TONE_COST, distance, syllables
 from transcription.sounds import Heard, PhraseIndex, Sounding
 
 _SHORTEST_TO_MEND = 3
@@ -17,6 +18,9 @@ _SHORTEST_TO_MEND = 3
 _ONE_WRONG_FROM = 5
 _MOST_COST = {3: 0.35, 4: 0.6}
 _MOST_COST_LONGER = 1.0
+_CITY = "市"
+_MOST_COST_UNIT = {3: 0.0, 4: 0.0}
+_MOST_COST_UNIT_LONGER = 0.7
 _SURE = 0.95
 """A recogniser that is so sure is believed, unless the sounds are the very same."""
 
@@ -101,13 +105,14 @@ class Gazetteer:
 
         `confidence` has the recogniser's confidence for each character.
         """
-        right = [(mention.start, mention.end) for mention in self.mentions(text)]
+        right = self.mentions(text)
         candidates = [
             one
             for one in self._mendable.find(Sounding.of(text))
             if not one.exact
             and self._is_likely(text, one, confidence)
-            and not any(start < one.end and one.start < end for start, end in right)
+            and not self._is_other_unit(text, one)
+            and not any(self._contradicts(mention, one) for mention in right)
         ]
         candidates.sort(key=lambda one: (-(one.end - one.start), one.cost))
         chosen: list[Mending] = []
@@ -123,6 +128,23 @@ class Gazetteer:
                 chosen.append(Mending(one.start, one.end, one.phrase, one.cost))
         return sorted(chosen, key=lambda one: one.start)
 
+    def _contradicts(self, mention: Mention, one: Heard) -> bool:
+        """Whether a name in its own letters stands there, unless it is part of a longer name of the same place."""
+        if mention.end <= one.start or one.end <= mention.start:
+            return False
+        inside = one.start <= mention.start and mention.end <= one.end
+        return not (inside and self._by_name[one.phrase] is mention.place)
+
+    def _is_other_unit(self, text: str, one: Heard) -> bool:
+        """Whether it is better read as a unit without its city, or of another name.
+
+        是政府 is no 市政府, 县自来水公司 no 市自来水公司, 水务局 no 税务局: units are common words, unlike villages.
+        """
+        if one.phrase[0] == _CITY and text[one.start + 1 : one.end] == one.phrase[1:]:
+            return True
+        most_cost = _MOST_COST_UNIT.get(one.end - one.start, _MOST_COST_UNIT_LONGER)
+        return self._by_name[one.phrase].kind == "unit" and one.cost > most_cost
+
     @staticmethod
     def _is_likely(text: str, one: Heard, confidence: Sequence[float]) -> bool:
         size = one.end - one.start
@@ -130,6 +152,8 @@ class Gazetteer:
             return False
         # 路, 镇, 区, 局: what kind of place it is, recognisers get right, or the place is another one.
         if text[one.end - 1] != one.phrase[-1] and one.cost > 0:
-            return False
+            last, wanted = syllables(text[one.end - 1])[0], syllables(one.phrase[-1])[0]
+            if one.cost > TONE_COST or distance(last, wanted) > 0:
+                return False
         heard = confidence[one.start : one.end]
         return one.cost == 0 or not heard or sum(heard) / len(heard) < _SURE

@@ -23,7 +23,7 @@ _SHORTEST_PHONE = 7
 _BUILDING = "单元|号楼|栋|幢|座|弄|组|室|号"
 _DAY_PARTS = "凌晨|清晨|早上|早晨|上午|中午|下午|傍晚|晚上|夜里|半夜|夜间|今晚|昨晚|明早|今早|每晚|每天"
 _IDIOMS = re.compile(
-    "七七八八|五五开|一五一十|九九八十一|一百二十个不|(?<![点零一二三四五六七八九])十分|十足|十全|百姓|百货|百度|百分百|百年大计|千方百计|千万(?:不|别|要|注意)|万一|万达|万科"
+    "七七八八|五五开|一五一十|九九八十一|一百二十个不|(?<![点零一二三四五六七八九])十分(?!钟)|十足|十全|百姓|百货|百度|百分百|百年大计|千方百计|千万(?:不|别|要|注意)|万一|万达|万科"
     "|万象|万分|万事|成千上万|千家万户|千里|百般|千禧|万能|一二三(?=[期楼号])|(?<=[路街巷])一二三|三三两两|三十六计|百日"
 )
 
@@ -55,6 +55,13 @@ def find_numbers(text: str, protected: Sequence[tuple[int, int]] = ()) -> list[N
     return sorted((one for one in found if one.written != text[one.start : one.end]), key=lambda one: one.start)
 
 
+def in_figures(text: str) -> str:
+    """The text with its numbers in figures."""
+    for one in reversed(find_numbers(text)):
+        text = text[: one.start] + one.written + text[one.end :]
+    return text
+
+
 def _between(taken: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:
     """The stretches of a text that nothing has taken."""
     starts = [0, *(end for _, end in taken)]
@@ -75,7 +82,7 @@ def _cardinal(words: str) -> str:
         return head + words[-1] if head.isdecimal() else words
     try:
         return str(cn2an(words, "smart"))
-    except ValueError:  # 七八十, 三四百: a guess, no number
+    except (ValueError, KeyError):  # 七八十, 三四百: a guess, no number; 一亿十: cn2an's own table lacks a key
         return words
 
 
@@ -93,6 +100,10 @@ def _digit_string(match: re.Match[str]) -> str:
     if measure and len(digits) >= 4:
         return _digits(digits[:-1]) + digits[-1] + measure
     return _digits(digits) + (measure or "")
+
+
+def _mobile(match: re.Match[str]) -> str:
+    return "1" + _digits(match["digits"])
 
 
 def _date(match: re.Match[str]) -> str | None:
@@ -134,6 +145,8 @@ def _counted(match: re.Match[str]) -> str | None:
         return None
     if re.fullmatch("[十百千万亿]", whole) and whole != "十":
         return None
+    if whole.startswith("两十"):  # 缺斤少两，十斤
+        return "两" + _cardinal(whole[1:])
     written = _cardinal(whole)
     if not re.fullmatch(r"\d+[万亿]?", written):
         return None
@@ -164,6 +177,8 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str | None]], ...
         ),
         _clock,
     ),
+    # Recognisers know 要 better than 幺, the one of telephone numbers.
+    (re.compile(rf"[要腰](?P<digits>[三四五六七八九]{_D}{{9}})(?!{_D})"), _mobile),
     (re.compile(rf"(?P<digits>{_D}{{5,}})(?P<measure>[{_MEASURES}])?"), _digit_string),
     (
         re.compile(
@@ -171,6 +186,6 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str | None]], ...
         ),
         _building,
     ),
-    (re.compile(rf"(?P<digits>{_D}{{3,4}})(?P<measure>[{_MEASURES}])?"), _digit_string),
+    (re.compile(rf"(?P<digits>{_D}{{3,4}})(?![十百千万亿])(?P<measure>[{_MEASURES}])?"), _digit_string),
     (re.compile(rf"(?P<whole>{_N}+)(?:点(?P<part>{_D}+))?"), _counted),
 )

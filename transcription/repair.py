@@ -18,6 +18,7 @@ from transcription.numbers import find_numbers
 _COMMA_MS = 350
 _STOP_MS = 900
 _ALNUM_END = re.compile(r"[A-Za-z0-9]$")
+_POINT_END = re.compile(r"[0-9]\.\s*$")
 _ALNUM_START = re.compile(r"[A-Za-z0-9]")
 _PUNCTUATION = "，。！？；：、,.!?;:"
 _MARKS = re.compile(f"^[{re.escape(_PUNCTUATION)}\\s]+|[{re.escape(_PUNCTUATION)}\\s]+$")
@@ -46,7 +47,7 @@ class _Edit:
 
 def repair(words: Sequence[Word], gazetteer: Gazetteer) -> tuple[Token, ...]:
     """Tokens of the written text, in order."""
-    tokens = [_token(word) for word in words]
+    tokens = [_token(word) for word in _decimals(words)]
     tokens = [token for token in tokens if token.text or token.after]
     text = "".join(token.text for token in tokens)
     confidence = [token.confidence for token in tokens for _ in token.text]
@@ -78,6 +79,19 @@ def _run_together(one: Token, two: Token) -> bool:
     if not (_ALNUM_END.search(one.text) and _ALNUM_START.match(two.text)):
         return False
     return one.text != one.heard or two.text != two.heard or not (one.text[-1].isdigit() or two.text[0].isdigit())
+
+
+def _decimals(words: Sequence[Word]) -> list[Word]:
+    """Words, with 7. and 05 as one: a point between figures ends no sentence."""
+    out: list[Word] = []
+    for word in words:
+        if out and _POINT_END.search(out[-1].text) and word.text.strip()[:1].isdigit():
+            last = out[-1]
+            text = last.text.rstrip() + word.text.strip()
+            out[-1] = Word(text, last.start_ms, word.end_ms, min(last.confidence, word.confidence))
+        else:
+            out.append(word)
+    return out
 
 
 def _token(word: Word) -> Token:
