@@ -184,7 +184,7 @@ def _layout(path: Path) -> _Layout | None:
     while position + 8 <= len(head):
         name, length = struct.unpack_from("<4sI", head, position)
         body = position + 8
-        if name == b"fmt " and length >= 16:
+        if name == b"fmt " and length >= 16 and body + 16 <= len(head):
             tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", head, body)
             encoding = _ENCODINGS.get((tag, bits))
             if encoding is None or not 1 <= channels <= 8 or not 4000 <= rate <= 192_000:

@@ -51,6 +51,17 @@ def distance(one: Syllable, other: Syllable) -> float:
     return PART_COST if initial or final else 1.0
 
 
+def unlikeness(one: str, other: str) -> float:
+    """How differently two texts sound, each syllable's distance on the shortest way over the longer one: 0 to 1."""
+    mine, theirs = syllables(one), syllables(other)
+    row = [float(n) for n in range(len(theirs) + 1)]
+    for i, sound in enumerate(mine, 1):
+        previous, row[0] = row[0], float(i)
+        for j, wanted in enumerate(theirs, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + distance(sound, wanted))
+    return row[-1] / max(len(mine), len(theirs), 1)
+
+
 def spelling(sounds: Sequence[Syllable]) -> str:
     """A key that all that sounds alike has in common."""
     return " ".join(sound.alike for sound in sounds)

@@ -11,6 +11,7 @@ from transcription.alarms import Alarm, AlarmDetector
 from transcription.engine import Transcriber, Transcript, Word
 from transcription.extraction import Matter, Suggestion, suggestions
 from transcription.gazetteer import Gazetteer
+from transcription.pinyin import unlikeness
 from transcription.repair import Token, repair, written
 from transcription.voice import Span
 
@@ -23,6 +24,7 @@ _UNSURE = 0.5
 _PLACE_MS = (400, 3000)
 _MOST_SPANS = 5
 _PLACE_SURE = 0.9
+_MOST_UNLIKE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,9 @@ class Reader:
         for first, last in _unsure(words)[:_MOST_SPANS]:
             heard = transcriber.listen_for(path, Span(words[first].start_ms, words[last].end_ms), names)
             if heard is None or heard.confidence < _PLACE_SURE:
+                continue
+            # Where a model has no word for "none of these", it names some place whatever was said.
+            if unlikeness(heard.text, "".join(word.text for word in words[first : last + 1])) > _MOST_UNLIKE:
                 continue
             at = out.index(words[first])
             out[at : at + last - first + 1] = [heard]

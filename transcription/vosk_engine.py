@@ -20,6 +20,8 @@ _FREQUENCY = re.compile(r"--sample-frequency=(\d+)")
 _SUBSAMPLING = re.compile(r"--frame-subsampling-factor=(\d+)")
 _USUAL_SUBSAMPLING = 3
 """libvosk counts 30 ms a decoder frame, whatever the model's factor is."""
+_USUAL_FRAME_S = 0.03
+_MOST_FRAMES = 20_000
 _SOFT_DBFS = -48.0
 _LIFTED_DBFS = -40.0
 """A very soft voice is lifted to where models still work well; louder ones are left as the model expects them."""
@@ -52,12 +54,16 @@ class VoskTranscriber:
         words = []
         for span in found.spans:
             clock.begin(span)
+            ended = True
             for block in blocks(path, self._rate, span, gain):
                 ended = recognizer.AcceptWaveform(block)
                 clock.fed += len(block) // 2
                 if ended:
                     words += clock.words(json.loads(recognizer.Result()))
+                    clock.utterance_ends()
             words += clock.words(json.loads(recognizer.FinalResult()))
+            if not ended:  # else it had nothing to finish, and its count goes on
+                clock.start_over()
         return Transcript(
             join([word.text for word in words]),
             tuple(words),
@@ -82,12 +88,13 @@ class VoskTranscriber:
         """Decodes the span again with a grammar of the phrases, each of words that the model knows.
 
         None for a model whose graph is fixed (libvosk would ignore the grammar without a word), and where the span is
-        none of the phrases.
+        none of the phrases: a model without the word [unk] may give one of them nevertheless.
         """
         spelled = {" ".join(words): phrase for phrase in phrases if (words := self._in_vocabulary(phrase))}
         if not self._adaptable or not spelled:
             return None
-        grammar = json.dumps([*spelled, _UNKNOWN], ensure_ascii=False)
+        known = [_UNKNOWN] if self._model.vosk_model_find_word(_UNKNOWN) >= 0 else []
+        grammar = json.dumps([*spelled, *known], ensure_ascii=False)
         recognizer = vosk.KaldiRecognizer(self._model, self._rate, grammar)
         recognizer.SetWords(True)
         found = [word for result in self._results(recognizer, path, span) for word in result.get("result", ())]
@@ -117,13 +124,16 @@ class VoskTranscriber:
 
 @dataclass(slots=True)
 class _Clock:
-    """Turns libvosk's times, which count what it was fed, into times of the recording."""
+    """Turns libvosk's times, which count what it was fed, into times of the recording.
+
+    libvosk counts decoder frames from where its feature pipeline began, as 30 ms each (recognizer.cc).
+    """
 
     rate: int
     scale: float
     fed: int = 0
-    _utterance: int = 0
-    """What had been fed when the utterance began; libvosk's times go on from there."""
+    _began: int = 0
+    """What had been fed when the pipeline began."""
     _span: Span = field(default_factory=lambda: Span(0, 0))
     _span_began: int = 0
 
@@ -131,18 +141,25 @@ class _Clock:
         """The next stretch of the recording is fed from here on."""
         self._span, self._span_began = span, self.fed
 
+    def utterance_ends(self) -> None:
+        """At the end of an utterance, libvosk drops a pipeline that has decoded many frames."""
+        if (self.fed - self._began) / self.rate > _MOST_FRAMES * _USUAL_FRAME_S * self.scale:
+            self.start_over()
+
+    def start_over(self) -> None:
+        """A new pipeline counts from here on."""
+        self._began = self.fed
+
     def words(self, result: dict[str, Any]) -> list[Word]:
         """The words of an utterance that has ended."""
-        found = [
+        return [
             Word(one["word"], self._at(one["start"]), self._at(one["end"]), round(float(one["conf"]), 4))
             for one in result.get("result", ())
             if one["word"] not in _NOISE_WORDS
         ]
-        self._utterance = self.fed
-        return found
 
     def _at(self, time_s: float) -> int:
-        began_s = self._utterance / self.rate
+        began_s = self._began / self.rate
         heard_s = began_s + (time_s - began_s) * self.scale
         at_ms = self._span.start_ms + int((heard_s - self._span_began / self.rate) * 1000)
         # The decoder's last frames may lie behind the end of the sound.

