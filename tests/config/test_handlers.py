@@ -1,4 +1,4 @@
-"""The worker's jobs over a real store and a real recogniser: one clear state for every file, and an alarm in its time."""
+"""The worker over a real store and a real recogniser: one clear state for every file, an alarm in its time."""
 
 from __future__ import annotations
 
