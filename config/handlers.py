@@ -20,6 +20,7 @@ from config.model import load_transcriber
 from config.notices import notifier, routes
 from config.settings import Settings
 from config.wiring import utc_now
+from transcription import wording
 from transcription.audio import AudioError
 from transcription.engine import Transcriber
 from transcription.model import ModelMissing
@@ -70,6 +71,7 @@ class Transcription:
             if self._transcriber is None:
                 try:
                     self._transcriber = load_transcriber(self._settings)
+                    wording.load()
                 except ModelMissing as error:
                     raise Unready(str(error)) from error
             return self._transcriber
