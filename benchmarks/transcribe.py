@@ -16,14 +16,13 @@ import argparse
 import json
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
@@ -44,59 +43,74 @@ from transcription.vosk_engine import VoskTranscriber
 
 SECRET = "a secret of forty characters, for benchmarks"
 _BLOCK_FRAMES = 4000
-_WARM_UP = 3
 
 
-def ours(model: Path, files: list[Path], folder: Path) -> dict[str, Any]:
+class Ours:
     """The worker's own jobs, in this process."""
-    settings = _settings(model, folder)
-    hotline = Hotline(settings)
-    hotline.upgrade()
-    worker = Worker(hotline, jobs.Jobs(hotline.outbox, handlers(settings), utc_now))
-    memory = []
-    began = 0.0
-    for n, file in enumerate(files):
-        if n == _WARM_UP:
-            began = time.process_time()
-        _, target = worker.voicemail()
+
+    def __init__(self, model: Path, folder: Path) -> None:
+        settings = _settings(model, folder)
+        self._hotline = Hotline(settings)
+        self._hotline.upgrade()
+        self._worker = Worker(self._hotline, jobs.Jobs(self._hotline.outbox, handlers(settings), utc_now))
+
+    def __call__(self, file: Path) -> None:
+        """A voicemail with this sound is kept and transcribed."""
+        _, target = self._worker.voicemail()
         target.symlink_to(file)
-        worker.work()
-        if (n + 1) % 100 == 0:
-            memory.append(_resident_mib())
-    cpu_s = time.process_time() - began
-    hotline.close()
-    return {"cpu_s": cpu_s, "sound_s": _sound_s(files[_WARM_UP:]), "memory_mib": memory}
+        self._worker.work()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._hotline.close()
 
 
-def bare(model: Path, files: list[Path], _: Path) -> dict[str, Any]:
+class Bare:
     """libvosk alone: every frame of every file, words with their times and confidences."""
-    vosk.SetLogLevel(-1)
-    loaded: Any = vosk.Model(str(model))
-    began = 0.0
-    for n, file in enumerate(files):
-        if n == _WARM_UP:
-            began = time.process_time()
+
+    def __init__(self, model: Path) -> None:
+        vosk.SetLogLevel(-1)
+        self._model: Any = vosk.Model(str(model))
+
+    def __call__(self, file: Path) -> None:
+        """Recognise a file."""
         with wave.open(str(file)) as sound:
-            recognizer = vosk.KaldiRecognizer(loaded, sound.getframerate())
+            recognizer = vosk.KaldiRecognizer(self._model, sound.getframerate())
             recognizer.SetWords(True)
             texts = []
             while block := sound.readframes(_BLOCK_FRAMES):
                 if recognizer.AcceptWaveform(block):
                     texts.append(json.loads(recognizer.Result())["text"])
             texts.append(json.loads(recognizer.FinalResult())["text"])
-    return {"cpu_s": time.process_time() - began, "sound_s": _sound_s(files[_WARM_UP:])}
 
 
-SIDES: dict[str, Callable[[Path, list[Path], Path], dict[str, Any]]] = {"ours": ours, "bare": bare}
+def compare(model: Path, files: list[Path]) -> dict[str, float]:
+    """Processor seconds of both on the same files, in turn, so that other load meets both alike."""
+    spent = {"ours": 0.0, "bare": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        sides: dict[str, Any] = {"ours": Ours(model, Path(folder)), "bare": Bare(model)}
+        for side in sides.values():
+            side(files[0])
+        for n, file in enumerate(files):
+            for name in sorted(sides, reverse=bool(n % 2)):
+                began = time.process_time()
+                sides[name](file)
+                spent[name] += time.process_time() - began
+        sides["ours"].close()
+    return spent
 
 
-def in_a_process(side: str, arguments: argparse.Namespace, count: int) -> dict[str, Any]:
-    """One side's figures, from a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.transcribe", "--side", side, "--count", str(count)]
-    command += ["--model", str(arguments.model), "--speech", str(arguments.speech)]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
-    return result
+def memory(model: Path, files: list[Path]) -> list[float]:
+    """Resident MiB of this process after each hundred jobs."""
+    sizes = []
+    with tempfile.TemporaryDirectory() as folder:
+        ours = Ours(model, Path(folder))
+        for n, file in enumerate(files):
+            ours(file)
+            if (n + 1) % 100 == 0:
+                sizes.append(_resident_mib())
+        ours.close()
+    return sizes
 
 
 def throughput(arguments: argparse.Namespace, workers: int) -> float:
@@ -186,31 +200,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--many", type=int, default=500, help="files of the memory's measurement")
     parser.add_argument("--jobs", type=int, default=120, help="jobs of the workers' measurement")
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.side:
-        files = list(islice(cycle(_files(arguments.speech)), arguments.count))
-        folder = Path(tempfile.mkdtemp())
-        try:
-            print(json.dumps(SIDES[arguments.side](arguments.model, files, folder)))
-        finally:
-            shutil.rmtree(folder)
-        return
-    count = len(_files(arguments.speech)) + _WARM_UP
-    print(f"model {VoskTranscriber(arguments.model).model}, {count - _WARM_UP} files of {arguments.speech.name}")
+    files = _files(arguments.speech)
+    print(f"model {VoskTranscriber(arguments.model).model}, {len(files)} files of {arguments.speech.name}")
     ratios = []
     for number in range(arguments.rounds):
-        rates = {}
-        for side in SIDES:
-            result = in_a_process(side, arguments, count)
-            rates[side] = result["sound_s"] / result["cpu_s"]
+        spent = compare(arguments.model, files)
+        rates = {name: _sound_s(files) / seconds for name, seconds in spent.items()}
         ratios.append(rates["ours"] / rates["bare"])
-        print(f"round {number + 1}: ours {rates['ours']:.2f}, bare {rates['bare']:.2f} s of sound a core second,"
-              f" ratio {ratios[-1]:.3f}")  # fmt: skip
-    print(f"median ratio {statistics.median(ratios):.3f}")
+        print(
+            f"round {number + 1}: ours {rates['ours']:.2f}, bare {rates['bare']:.2f} s of sound a core second,"
+            f" ratio {ratios[-1]:.3f}"
+        )
+    if ratios:
+        print(f"median ratio {statistics.median(ratios):.3f}")
     if arguments.many:
-        print(f"MiB after each 100 files: {in_a_process('ours', arguments, arguments.many)['memory_mib']}")
+        sizes = memory(arguments.model, list(islice(cycle(files), arguments.many)))
+        print(f"MiB after each 100 files: {sizes}")
     if arguments.jobs:
         one, two = throughput(arguments, 1), throughput(arguments, 2)
         print(f"one worker {one:.2f} jobs a second, two {two:.2f}: {two / one:.2f} times")

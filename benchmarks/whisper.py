@@ -19,7 +19,6 @@ from config.settings import CITY
 from transcription.evaluate import Result, character_error_rate, evaluate, rates
 from transcription.whisper_engine import WhisperTranscriber
 
-
 BEAMS = (1, 5)
 """Greedy, and faster-whisper's default."""
 
