@@ -123,28 +123,33 @@ class Night:
         words: list[tuple[str, float]],
         *,
         mended: Mapping[str, str] | None = None,
+        after: Mapping[str, str] | None = None,
+        text: str | None = None,
         suggestions: Sequence[Mapping[str, Any]] = (),
         quality: Mapping[str, Any] | None = None,
         model: str = "test",
     ) -> None:
-        """The worker's result: words with their confidences, 400 ms each; `mended` has what was heard instead."""
-        instead = mended or {}
+        """The worker's result: words with their confidences, 400 ms each.
+
+        `mended` has what was heard instead of a word, `after` the punctuation behind it.
+        """
+        instead, marks = mended or {}, after or {}
         rows = [
             {
-                "text": text,
+                "text": word,
                 "start_ms": 400 * at,
                 "end_ms": 400 * at + 390,
                 "confidence": confidence,
-                "heard": instead.get(text, text),
-                "after": "",
+                "heard": instead.get(word, word),
+                "after": marks.get(word, ""),
             }
-            for at, (text, confidence) in enumerate(words)
+            for at, (word, confidence) in enumerate(words)
         ]
         self._save(
             case_no,
             model=model,
-            text="".join(text for text, _ in words),
-            heard="".join(instead.get(text, text) for text, _ in words),
+            text=text if text is not None else "".join(word + marks.get(word, "") for word, _ in words),
+            heard="".join(instead.get(word, word) for word, _ in words),
             words=rows,
             suggestions=suggestions,
             quality=quality or {},

@@ -73,6 +73,17 @@ def test_mended_words_are_marked_and_tell_what_was_heard(desk: Desk, page: Page)
     shot(page, "mended")
 
 
+def test_the_words_read_as_the_text_does_with_its_marks_and_spaces(desk: Desk, page: Page) -> None:
+    case_no = desk.night.voicemail(seconds=4)
+    words = [("小区", 0.9), ("停水", 0.9), ("请打", 0.9), ("wifi", 0.9), ("kfc", 0.9), ("12", 0.9), ("34", 0.9)]
+    text = "小区停水，请打wifi kfc。12 34"
+    desk.night.transcribe(case_no, words, after={"停水": "，", "kfc": "。"}, text=text)
+    sign_in(page, desk)
+    open_case(page, case_no)
+    expect(page.locator(".words .word")).to_have_text([word for word, _ in words])
+    assert page.locator(".words").evaluate("words => words.textContent") == text
+
+
 def test_the_recognisers_own_text_is_a_click_away(desk: Desk, page: Page) -> None:
     case_no = understood(desk)
     sign_in(page, desk)
