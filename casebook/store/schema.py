@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -292,4 +293,22 @@ access_log = Table(
     Column("what", String(32), nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+)
+
+calendar_year = Table(
+    "calendar_year",
+    metadata,
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    # Until the State Council's notice of the year's make-up days is in.
+    Column("provisional", Boolean, nullable=False),
+    Column("source", String(200), nullable=False),
+)
+
+# Only the days that are not what their weekday says.
+calendar_day = Table(
+    "calendar_day",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("is_workday", Boolean, nullable=False),
+    Column("name", String(64), nullable=False),
 )
