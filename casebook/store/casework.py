@@ -26,6 +26,7 @@ from casebook.rulebook import Rulebook, city_day
 from casebook.store.calendar import load_calendar
 from casebook.store.cases import QUERY_CODE, next_number
 from casebook.store.citizens import citizen_of_call, keep_citizen
+from casebook.store.engine import reading
 from casebook.store.history import append_event
 from casebook.store.records import case_values, load_orders, read_case, select_case, write_case
 from casebook.store.schema import attachment, case_, event
@@ -105,6 +106,12 @@ class Casework:
                 if done := self._registered(connection, key):
                     return done
             raise CaseError("stale_version", _STALE) from error
+
+    def try_out(self, command: do.Register, *, channel: str, actor: Actor) -> None:
+        """Decide on a registration and write nothing. Raises CaseError as `register`."""
+        with reading(self._engine) as connection:
+            scene = self._scene(connection, actor, whole_ms(self._clock()))
+        decide(CaseRecord(case_no="", channel=channel), _whole_ms(command), scene)
 
     def execute(
         self, case_no: str, command: do.Command, *, version: int | None, actor: Actor, idempotency_key: str
