@@ -21,7 +21,7 @@ from casebook.privacy import Privacy, normalise_number
 from casebook.rights import Rights, hidden_payload
 from casebook.roles import Actor
 from casebook.rulebook import Rulebook, city_day
-from casebook.store.calendar import load_calendar
+from casebook.store.calendar import Days
 from casebook.store.cursors import make_cursor, read_cursor
 from casebook.store.engine import reading
 from casebook.store.history import body_of
@@ -123,6 +123,7 @@ class Cases:
         self._privacy = privacy
         self.book = book
         self._clock = clock
+        self._days = Days()
 
     def rights(self, actor: Actor) -> Rights:
         """What somebody may see. Raises CaseError forbidden."""
@@ -161,7 +162,7 @@ class Cases:
             mask = connection.execute(
                 select(citizen.c.phone_masked).where(citizen.c.id == case.citizen_id)
             ).scalar_one_or_none()
-            calendar = load_calendar(connection)
+            calendar = self._days.calendar(connection)
         chain = ((body_of(case_no, one), one.prev_hash, one.hash) for one in events)
         return CaseDetail(
             case=rights.shown(case),
@@ -202,7 +203,7 @@ class Cases:
         statement = _lines().where(*wanted).order_by(case_.c.id.desc()).limit(limit + 1)
         with reading(self.engine) as connection:
             rows = connection.execute(statement).all()
-            calendar = load_calendar(connection)
+            calendar = self._days.calendar(connection)
         shown = rows[:limit]
         following = make_cursor(shown[-1].id) if len(rows) > limit else None
         return CaseList([self._line(row, calendar) for row in shown], following)
@@ -213,7 +214,7 @@ class Cases:
             raise CaseError("forbidden", "您不属于任何承办单位。")
         with reading(self.engine) as connection:
             rows = work_rows(connection, actor.unit, limit)
-            calendar = load_calendar(connection)
+            calendar = self._days.calendar(connection)
         now, found = self._clock(), []
         for row in rows:
             order = read_order(row._mapping)
@@ -226,7 +227,7 @@ class Cases:
     def provisional_years(self) -> list[int]:
         """This year and the next, where their make-up days are not announced yet."""
         with reading(self.engine) as connection:
-            calendar = load_calendar(connection)
+            calendar = self._days.calendar(connection)
         year = city_day(self._clock()).year
         return [one for one in (year, year + 1) if calendar.year_state(one) != "announced"]
 
@@ -239,7 +240,7 @@ class Cases:
             return Caller(None, [])
         with reading(self.engine) as connection:
             known = connection.execute(caller_statement(self._privacy.index(number, "ani"))).all()
-            calendar = load_calendar(connection)
+            calendar = self._days.calendar(connection)
         lines = [self._line(row, calendar) for row in known if row.id is not None]
         lines.sort(key=lambda one: one.state not in (states.REGISTERED, *states.OPEN))
         return Caller(known[0].citizen_id if known else None, lines)
