@@ -24,6 +24,7 @@ from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
+from casebook.store.nightly import plan_night
 from casebook.store.notices import Inbox
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
@@ -144,6 +145,8 @@ def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
     broker = build_broker(settings.redis_url)
     jobs = Jobs(hotline.outbox, handlers(hotline), utc_now)
     relay = Relay(jobs, build_actors(broker, jobs))
+    with hotline.engine.begin() as connection:
+        plan_night(connection, utc_now())
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()
     relay.start()

@@ -440,6 +440,19 @@ class Attach(Command):
     sha256: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount(Command):
+    """重算时限: the calendar was corrected. `case_wd` and `orders_wd` ("1:10") are the limits in working days of the
+    calendar that the due times were made with.
+    """
+
+    EVENT: ClassVar[str] = "recount"
+    old_calendar: str
+    new_calendar: str
+    case_wd: int
+    orders_wd: tuple[str, ...]
+
+
 COMMANDS: dict[str, type[Command]] = {
     one.EVENT: one
     for one in (
@@ -486,6 +499,7 @@ COMMANDS: dict[str, type[Command]] = {
         Correct,
         GrantContact,
         Attach,
+        Recount,
     )
 }
 """The commands by their events; a voicemail opens its case and starts its clock by itself."""

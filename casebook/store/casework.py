@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from casebook import states
+from casebook.calendar import Calendar
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.decide import Decision, decide
@@ -132,8 +133,9 @@ class Casework:
         actor: Actor,
         key: str,
         now: datetime,
+        calendar: Calendar | None = None,
     ) -> int:
-        """As `execute`, within the transaction of a caller."""
+        """As `execute`, within the transaction of a caller; by a `calendar` that this very transaction writes."""
         row = connection.execute(select_case().where(case_.c.case_no == case_no).with_for_update()).first()
         if row is None:
             raise CaseError("not_found", "没有这个编号的案件。")
@@ -144,6 +146,8 @@ class Casework:
         before = read_case(row._mapping, load_orders(connection, row.id))
         command = _whole_ms(command)
         scene = self._scene(connection, actor, now, self._other(connection, before, command))
+        if calendar is not None:
+            scene = replace(scene, calendar=calendar)
         start = self._known_caller(connection, before, row.id, command, now)
         decision = decide(start, command, scene)
         decision = replace(decision, payload=_with_citizen(decision.payload, start.citizen_id, before.citizen_id))

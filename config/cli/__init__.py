@@ -31,6 +31,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(store.db, name="db")
 app.add_typer(store.user, name="user")
+app.add_typer(store.calendar, name="calendar")
 for command in (serve.run, serve.web, serve.agi, serve.worker, serve.router, line.call, line.check):
     app.command()(command)
 app.command(name="transcribe")(transcribe.transcribe)

@@ -128,6 +128,14 @@ def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[d
             do.Correct(what="place", value=f"{now:%H%M%S}号楼", reason="听错了"),
             do.Correct(what="secret", value="no" if case.secret else "yes", reason="来电人要求"),
         ],
+        "recount": [
+            do.Recount(
+                old_calendar="a",
+                new_calendar="b",
+                case_wd=11,
+                orders_wd=tuple(f"{one.seq}:{12}" for one in case.orders if one.open),
+            )
+        ],
         "grant_contact": [do.GrantContact(reason="需要上门")],
         "attach": [do.Attach(file_name="照片.jpg", media_type="image/jpeg", size=10, sha256="0" * 64)],
     }
