@@ -24,6 +24,7 @@ from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
+from casebook.store.nightly import plan_night
 from casebook.store.notices import Inbox
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
@@ -59,6 +60,9 @@ def api_deps(hotline: Hotline) -> ApiDeps:
     settings = hotline.settings
     built = CONSOLE_DIR / "dist"
     return ApiDeps(
+        casework=hotline.casework,
+        cases=hotline.cases,
+        files=hotline.files,
         voicemails=hotline.voicemails,
         alerts=Alerts(hotline.engine),
         inbox=Inbox(hotline.engine),
@@ -139,8 +143,10 @@ def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
     # Calls come first: recognition takes what they leave of the processor.
     os.nice(settings.worker_nice)
     broker = build_broker(settings.redis_url)
-    jobs = Jobs(hotline.outbox, handlers(settings), utc_now)
+    jobs = Jobs(hotline.outbox, handlers(hotline), utc_now)
     relay = Relay(jobs, build_actors(broker, jobs))
+    with hotline.engine.begin() as connection:
+        plan_night(connection, utc_now())
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()
     relay.start()

@@ -17,14 +17,19 @@ from sqlalchemy import Engine, update
 from casebook.api.app import create_app
 from casebook.api.deps import ApiDeps
 from casebook.privacy import Privacy
+from casebook.rulebook import load_rulebook
 from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
 from casebook.store.calls import SqlCallStore
+from casebook.store.casework import Casework
 from casebook.store.engine import open_engine
+from casebook.store.files import Files
 from casebook.store.notices import Address, Inbox
+from casebook.store.queries import Cases
 from casebook.store.schema import metadata, outbox
 from casebook.store.transcripts import save_transcript
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
+from config.settings import CITY
 from ivr.events import CaseOpened
 from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
 
@@ -58,16 +63,22 @@ class Night:
     problems: dict[str, str | None] = field(default_factory=lambda: {"store": None, "broker": None, "model": None})
     now: datetime | None = None
     """Stops the application's clock when set."""
+    fresh: bool = True
+    """Makes the tables, and the reviewer; else whoever asked for the night does."""
 
     def __post_init__(self) -> None:
         self.engine: Engine = open_engine(f"sqlite:///{self.folder / 'night.db'}")
-        metadata.create_all(self.engine)
+        if self.fresh:
+            metadata.create_all(self.engine)
         self.calls = SqlCallStore(self.engine, Privacy("a secret of the tests"))
-        self.voicemails = Voicemails(self.engine, self.calls.privacy)
+        self.casework = Casework(self.engine, self.calls.privacy, load_rulebook(CITY), self.clock)
+        self.cases = Cases(self.engine, self.calls.privacy, self.casework.book, self.clock)
+        self.voicemails = Voicemails(self.engine, self.calls.privacy, self.casework)
         self.alerts = Alerts(self.engine)
         self.inbox = Inbox(self.engine)
         self.users = Users(self.engine)
-        self.users.add(REVIEWER, PASSWORD, role="reviewer", display_name="王敏")
+        if self.fresh:
+            self.users.add(REVIEWER, PASSWORD, role="reviewer", display_name="王敏")
         self.recordings_dir = self.folder / "recordings"
         self.recordings_dir.mkdir()
         self._made = 0
@@ -79,6 +90,9 @@ class Night:
     def deps(self, *, cookie_secure: bool = False) -> ApiDeps:
         """What the application is built from."""
         return ApiDeps(
+            casework=self.casework,
+            cases=self.cases,
+            files=Files(self.folder / "attachments"),
             voicemails=self.voicemails,
             alerts=self.alerts,
             inbox=self.inbox,
