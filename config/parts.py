@@ -25,12 +25,14 @@ from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
 from casebook.store.notices import Inbox
+from config import twilio
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
 from config.model import check_model
 from config.pbx import ami_secret
 from config.settings import Settings, SettingsError
 from config.wiring import Hotline, utc_now
+from ivr.twilio.routes import create_app as create_webhooks
 from transcription.model import ModelMissing
 
 _DRAIN_S = 15
@@ -40,6 +42,8 @@ def serve_web(hotline: Hotline) -> None:
     """The console and the REST API, until SIGTERM."""
     settings = hotline.settings
     app = create_app(api_deps(hotline))
+    if twilio.configured(settings):
+        app.mount("/twilio", create_webhooks(twilio.webhooks(hotline)))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -139,14 +143,19 @@ def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
     # Calls come first: recognition takes what they leave of the processor.
     os.nice(settings.worker_nice)
     broker = build_broker(settings.redis_url)
-    jobs = Jobs(hotline.outbox, handlers(settings), utc_now)
+    jobs = Jobs(hotline.outbox, {**handlers(settings), **twilio.handlers(hotline)}, utc_now)
+    reaper = twilio.reaper(hotline) if twilio.configured(settings) else None
     relay = Relay(jobs, build_actors(broker, jobs))
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()
     relay.start()
+    if reaper:
+        reaper.start()
     if problem := _model_problem(hotline):
         structlog.get_logger().warning("voicemails wait for a model", reason=problem)
     stop.wait()
+    if reaper:
+        reaper.stop()
     relay.stop()
     worker.stop()
     broker.close()
