@@ -225,10 +225,15 @@ _EXITS: dict[type[Node], tuple[str, ...]] = {
 }
 
 
+def named_exits(node: Node) -> dict[str, str]:
+    """The exits of a node: what leads out ("key 1", "no_input", "answered" ...), and where to."""
+    chosen = {f"key {key}": choice.to for key, choice in node.keys.items()} if isinstance(node, Menu) else {}
+    return chosen | {name: str(getattr(node, name)) for name in _EXITS[type(node)]}
+
+
 def exits(node: Node) -> tuple[str, ...]:
     """Every node that `node` may lead to."""
-    chosen = tuple(choice.to for choice in node.keys.values()) if isinstance(node, Menu) else ()
-    return (*chosen, *(getattr(node, name) for name in _EXITS[type(node)]))
+    return tuple(named_exits(node).values())
 
 
 def _edges(flow: Flow) -> Iterator[tuple[str, str]]:
