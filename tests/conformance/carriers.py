@@ -23,6 +23,7 @@ from tests.agi.conftest import RunningServer
 from tests.agi.fake_asterisk import Caller, FakeAsterisk
 from tests.conformance.scripts import Came
 from tests.pbx.audio import voice_like, write_wav
+from tests.pbx.rig import wait_for
 from tests.twilio.conftest import TwilioLine, open_line, settings
 from tests.twilio.fake_cloud import FakeCloud
 from tests.twilio.fake_twilio import CallerLeft, Delivery, FakeTwilio
@@ -145,6 +146,8 @@ class AsteriskCarrier:
         heard = asterisk.call()
         assert heard.violations == []
         assert not heard.fallback
+        # A server still writes down what a caller said who hung up while speaking.
+        wait_for(lambda: self.server.stats.active == 0, 10, "a call server does not let go of the call")
         service = self.hotline.service
         pending = service.pending(asterisk.call_id)
         if pending is not None:
