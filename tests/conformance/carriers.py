@@ -36,7 +36,9 @@ NOBODY = "nobody"
 class Carrier(Protocol):
     """Runs a caller's acts."""
 
-    hotline: Hotline
+    @property
+    def hotline(self) -> Hotline:
+        """The parts behind it."""
 
     def call(self, does: tuple[str, ...]) -> str:
         """A whole call, to its end in the store; its id."""
@@ -105,7 +107,7 @@ class SimulatorCarrier:
     """ivr.simulator, as `hotline call` uses it."""
 
     def __init__(self, hotline: Hotline, folder: Path) -> None:
-        self.hotline = hotline
+        self.hotline: Hotline = hotline
         self._said = folder / "said.wav"
         write_wav(self._said, voice_like(_SAID_S))
 
@@ -146,15 +148,17 @@ class AsteriskCarrier:
         heard = asterisk.call()
         assert heard.violations == []
         assert not heard.fallback
+        self.end_as_the_pbx_would(asterisk.call_id)
+        return asterisk.call_id
+
+    def end_as_the_pbx_would(self, call_id: str) -> None:
+        """A hang-up in a queue or on a line is told by the PBX's manager interface (call_router/reaper.py)."""
         # A server still writes down what a caller said who hung up while speaking.
         wait_for(lambda: self.server.stats.active == 0, 10, "a call server does not let go of the call")
         service = self.hotline.service
-        pending = service.pending(asterisk.call_id)
+        pending = service.pending(call_id)
         if pending is not None:
-            # A hang-up in a queue or on a line is told by the PBX's manager interface (call_router/reaper.py).
-            assert heard.hung_up
-            service.step(asterisk.call_id, pending.seq, events.CallerGone())
-        return asterisk.call_id
+            service.step(call_id, pending.seq, events.CallerGone())
 
 
 def _caller(does: tuple[str, ...]) -> Caller:
