@@ -31,6 +31,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from twilio.request_validator import RequestValidator
 
 FLOW = """
 start: a
@@ -58,9 +60,6 @@ GOAL = 0.5
 
 def bare_app() -> Any:
     """The least that a webhook must do."""
-    from fastapi import FastAPI, HTTPException, Request, Response  # noqa: PLC0415 - each server pays for its own
-    from twilio.request_validator import RequestValidator  # noqa: PLC0415
-
     app, validator = FastAPI(), RequestValidator(TOKEN)
     document = (
         '<?xml version="1.0" encoding="UTF-8"?><Response><Gather action="/twilio/step/1/gather" numDigits="1">'
@@ -80,11 +79,12 @@ def bare_app() -> Any:
 
 def our_app(folder: Path, database: str) -> Any:
     """The application of `hotline web`, over a city whose flow has as many menus as a call has keys."""
-    from casebook.api.app import create_app  # noqa: PLC0415
+    from casebook.api.app import create_app  # noqa: PLC0415 - only what a server needs
     from config import twilio  # noqa: PLC0415
     from config.parts import api_deps  # noqa: PLC0415
     from config.settings import CITY, Settings  # noqa: PLC0415
     from config.wiring import Hotline  # noqa: PLC0415
+    from ivr.twilio.routes import beside  # noqa: PLC0415
     from ivr.twilio.routes import create_app as create_webhooks  # noqa: PLC0415
 
     city = folder / "city"
@@ -105,9 +105,7 @@ def our_app(folder: Path, database: str) -> Any:
         )
     )
     hotline.upgrade()
-    app = create_app(api_deps(hotline))
-    app.mount("/twilio", create_webhooks(twilio.webhooks(hotline)))
-    return app
+    return beside(create_webhooks(twilio.webhooks(hotline)), create_app(api_deps(hotline)))
 
 
 def serve(which: str, folder: Path, database: str) -> None:
@@ -133,8 +131,6 @@ class Load:
 
 
 def _request(call_sid: str, path: str, **extra: str) -> bytes:
-    from twilio.request_validator import RequestValidator  # noqa: PLC0415
-
     fields = {
         "AccountSid": ACCOUNT,
         "ApiVersion": "2010-04-01",

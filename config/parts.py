@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
 
 from agi_scripts.server import AgiServer
 from call_router.ami import Ami, Fields
@@ -32,6 +33,7 @@ from config.model import check_model
 from config.pbx import ami_secret
 from config.settings import Settings, SettingsError
 from config.wiring import Hotline, utc_now
+from ivr.twilio.routes import beside
 from ivr.twilio.routes import create_app as create_webhooks
 from transcription.model import ModelMissing
 
@@ -41,9 +43,9 @@ _DRAIN_S = 15
 def serve_web(hotline: Hotline) -> None:
     """The console and the REST API, until SIGTERM."""
     settings = hotline.settings
-    app = create_app(api_deps(hotline))
+    app: ASGIApp = create_app(api_deps(hotline))
     if twilio.configured(settings):
-        app.mount("/twilio", create_webhooks(twilio.webhooks(hotline)))
+        app = beside(create_webhooks(twilio.webhooks(hotline)), app)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

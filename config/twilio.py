@@ -201,7 +201,8 @@ class MakeCall:
             return _nothing
         sid = None
         if attempt.since is not None:
-            sid = self._cloud.find_call(to=attempt.number, sender=self._number, since=attempt.since)
+            made = self._cloud.calls_made(to=attempt.number, sender=self._number, since=attempt.since)
+            sid = self._calls.unknown(made)
         sid = sid or self._cloud.make_call(
             to=attempt.number,
             sender=self._number,

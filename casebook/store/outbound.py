@@ -6,6 +6,7 @@ and whoever finds it so looks first whether the call was made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,7 +28,7 @@ class Attempt:
 
     purpose: str
     number: str
-    """As the caller's own call had it."""
+    """In E.164."""
     since: datetime | None
 
 
@@ -51,7 +52,7 @@ class OutboundCalls:
         self._ask(SURVEY, call_id, case_no, f"{SURVEY}:{case_no}", now)
 
     def begin(self, row_id: int, now: datetime) -> Attempt | None:
-        """Take a call in hand; None for one that was made, or is over."""
+        """Take a call in hand; None for one that was made, is over, or goes to a number that cannot be dialled."""
         with self._store.engine.begin() as connection:
             row = connection.execute(
                 select(outbound_call, call.c.call_id, call.c.ani_enc)
@@ -61,12 +62,24 @@ class OutboundCalls:
             ).first()
             if row is None or row.state not in ("waiting", "trying"):
                 return None
+            number = self._store.privacy.decrypt(row.ani_enc, f"call.ani:{row.call_id}")
+            if not number.startswith("+"):
+                over = {"state": "over", "result": "no_number"}
+                connection.execute(update(outbound_call).where(outbound_call.c.id == row_id).values(**over))
+                return None
             if row.state == "waiting":
                 connection.execute(
                     update(outbound_call).where(outbound_call.c.id == row_id).values(state="trying", tried_at=now)
                 )
-        number = self._store.privacy.decrypt(row.ani_enc, f"call.ani:{row.call_id}")
         return Attempt(row.purpose, number, row.tried_at)
+
+    def unknown(self, call_sids: Sequence[str]) -> str | None:
+        """The first of the carrier's calls that is none of ours yet."""
+        with self._store.engine.connect() as connection:
+            known = set(
+                connection.scalars(select(outbound_call.c.call_sid).where(outbound_call.c.call_sid.in_(call_sids)))
+            )
+        return next((sid for sid in call_sids if sid not in known), None)
 
     @staticmethod
     def made(connection: Connection, row_id: int, call_sid: str) -> None:

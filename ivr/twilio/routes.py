@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
-from fastapi import Path as PathParameter
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from starlette.datastructures import FormData
+from starlette.types import ASGIApp, Receive, Scope, Send
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from ivr.twilio.driver import HANGUP, NOTHING, NoCall, TwilioDriver
 from ivr.twilio.fallback import Fallback
 from ivr.twilio.outcomes import OVER, text
 from ivr.twilio.signature import HEADER, Signatures
-from ivr.twilio.twiml import Addresses, Wait
+from ivr.twilio.twiml import Addresses, Wait, play
 
 _ANSWER_WITHIN_S = 8
 """Twilio gives up after 15 s; a store that has not answered by then is treated as away."""
 _THREADS = 16
 _LONGEST_BODY = 64 * 1024
 _MOST_FIELDS = 200
+_LAST_SEQ = 100_000
+_BETWEEN_HOLDS_S = 8
 _WEEK_S = 7 * 24 * 3600
 _FORM = {
     "type": "object",
@@ -51,9 +52,7 @@ _FORM = {
         "AnsweredBy": {"type": "string"},
     },
 }
-_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _FORM}}}
-}
+_BODY = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _FORM}}}
 _TWIML: dict[int | str, dict[str, Any]] = {
     200: {"description": "A TwiML document", "content": {"text/xml": {"schema": {"type": "string"}}}},
     403: {"description": "Not signed by Twilio for this account"},
@@ -77,7 +76,54 @@ class TwilioDeps:
     """The file of a caller's own recording, fetched where it is not here yet; None where it cannot be had."""
 
 
-async def _signed(request: Request) -> FormData:
+Webhook = Callable[[Request, FormData, TwilioDeps], Awaitable[Response]]
+PREFIX = "/twilio/"
+router = APIRouter(prefix="/twilio", default_response_class=_Xml)
+
+
+def create_app(deps: TwilioDeps) -> FastAPI:
+    """The webhooks as an application of their own: what surrounds the console's requests is for browsers."""
+    app = FastAPI(title="Twilio webhooks of the hotline", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.twilio = deps
+    app.state.twilio_workers = _Workers()
+    app.include_router(router)
+    return app
+
+
+def beside(webhooks: ASGIApp, console: ASGIApp) -> ASGIApp:
+    """One application: the webhooks under their prefix, the console everywhere else."""
+
+    async def by_path(scope: Scope, receive: Receive, send: Send) -> None:
+        mine = scope["type"] == "http" and scope["path"].startswith(PREFIX)
+        await (webhooks if mine else console)(scope, receive, send)
+
+    return by_path
+
+
+def _webhook(path: str, **parameters: Mapping[str, Any]) -> Callable[[Webhook], Webhook]:
+    """A route for signed requests. Its parameters are checked by itself: whatever Twilio asks gets a document."""
+
+    def add(webhook: Webhook) -> Webhook:
+        async def endpoint(request: Request) -> Response:
+            deps: TwilioDeps = request.app.state.twilio
+            return await webhook(request, await _signed(request, deps), deps)
+
+        described = [
+            {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in parameters.items()
+        ]
+        router.post(
+            path,
+            name=webhook.__name__,
+            summary=webhook.__doc__,
+            responses=_TWIML,
+            openapi_extra={"requestBody": _BODY, "parameters": described},
+        )(endpoint)
+        return webhook
+
+    return add
+
+
+async def _signed(request: Request, deps: TwilioDeps) -> FormData:
     """The form of a request that Twilio signed. Reads the body as it is: a blank or repeated field is signed too."""
     body = bytearray()
     async for chunk in request.stream():
@@ -90,23 +136,11 @@ async def _signed(request: Request) -> FormData:
     except ValueError as error:
         raise HTTPException(403) from error
     form = FormData([*fields])
-    deps: TwilioDeps = request.app.state.deps
     signature = request.headers.get(HEADER, "")
     if not deps.signatures.accept(scope["raw_path"], scope["query_string"], form, signature):
-        structlog.get_logger().warning("unsigned", route=request.scope["route"].path)
+        structlog.get_logger().warning("unsigned", route=getattr(scope.get("route"), "path", ""))
         raise HTTPException(403)
     return form
-
-
-async def _deps(request: Request) -> TwilioDeps:
-    deps: TwilioDeps = request.app.state.deps
-    return deps
-
-
-Signed = Annotated[FormData, Depends(_signed)]
-Deps = Annotated[TwilioDeps, Depends(_deps)]
-Seq = Annotated[int, PathParameter(ge=0, le=100_000)]
-router = APIRouter(default_response_class=_Xml)
 
 
 class _Workers:
@@ -126,27 +160,9 @@ class _Workers:
             structlog.get_logger().error("webhook failed", error=type(error).__name__)
         return _Xml(otherwise())
 
-    def close(self) -> None:
-        """Let the threads go."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def create_app(deps: TwilioDeps) -> FastAPI:
-    """The webhooks as an application of their own, mounted under /twilio."""
-    app = FastAPI(title="Twilio webhooks of the hotline", version="1", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.deps = deps
-    app.state.workers = _Workers()
-    app.include_router(router)
-
-    async def keep_the_caller(_request: Request, _error: Exception) -> Response:
-        return _Xml(deps.fallback.answer())
-
-    app.add_exception_handler(RequestValidationError, keep_the_caller)
-    return app
-
 
 def _workers(request: Request) -> _Workers:
-    workers: _Workers = request.app.state.workers
+    workers: _Workers = request.app.state.twilio_workers
     return workers
 
 
@@ -154,45 +170,53 @@ def _nothing() -> str:
     return NOTHING
 
 
-@router.post("/voice", responses=_TWIML, openapi_extra=_BODY)
-async def voice(request: Request, form: Signed, deps: Deps) -> Response:
+@_webhook("/voice")
+async def voice(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call comes in."""
     return await _workers(request).run(lambda: deps.driver.voice(form), deps.fallback.answer)
 
 
-@router.post("/step/{seq}/{wait}", responses=_TWIML, openapi_extra=_BODY)
-async def step(request: Request, seq: Seq, wait: Wait, form: Signed, deps: Deps) -> Response:
+@_webhook(
+    "/step/{seq}/{wait}",
+    seq={"type": "integer", "minimum": 0, "maximum": _LAST_SEQ},
+    wait={"type": "string", "enum": list(get_args(Wait))},
+)
+async def step(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """The outcome of an answer."""
+    seq, wait = request.path_params["seq"], request.path_params["wait"]
+    if not (seq.isdecimal() and int(seq[:9]) <= _LAST_SEQ and wait in get_args(Wait)):
+        return _Xml(deps.fallback.answer())
     query = FormData(request.query_params)
-    return await _workers(request).run(lambda: deps.driver.step(seq, wait, form, query), deps.fallback.answer)
+    return await _workers(request).run(lambda: deps.driver.step(int(seq), wait, form, query), deps.fallback.answer)
 
 
-@router.post("/recording", responses=_TWIML, openapi_extra=_BODY)
-async def recording(request: Request, form: Signed, deps: Deps) -> Response:
+@_webhook("/recording")
+async def recording(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A recording can be fetched."""
     return await _workers(request).run(lambda: deps.driver.recording(form), _nothing)
 
 
-@router.post("/status", responses=_TWIML, openapi_extra=_BODY)
-async def status(request: Request, form: Signed, deps: Deps) -> Response:
+@_webhook("/status")
+async def status(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call is over."""
     return await _workers(request).run(lambda: deps.driver.status(form), _nothing)
 
 
-@router.post("/made/{purpose}", responses=_TWIML, openapi_extra=_BODY)
-async def made(request: Request, purpose: str, form: Signed, deps: Deps) -> Response:
+@_webhook("/made/{purpose}", purpose={"type": "string", "enum": ["call_back", "survey"]})
+async def made(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call that we made was taken."""
+    purpose = request.path_params["purpose"]
     return await _workers(request).run(lambda: deps.driver.made(purpose, form), lambda: HANGUP)
 
 
-@router.post("/fallback", responses=_TWIML, openapi_extra=_BODY)
-async def fallback(form: Signed, deps: Deps) -> Response:
+@_webhook("/fallback")
+async def fallback(request: Request, form: FormData, deps: TwilioDeps) -> Response:  # noqa: ARG001 - as every webhook
     """What follows on a document that was given while the store was away."""
     return _Xml(deps.fallback.go_on(form))
 
 
-@router.post("/hold", responses=_TWIML, openapi_extra=_BODY)
-async def hold(request: Request, form: Signed, deps: Deps) -> Response:
+@_webhook("/hold")
+async def hold(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """What is heard in a queue; past the limit the caller leaves it."""
     limit, waited = request.query_params.get("limit", ""), text(form, "QueueTime")
     response = VoiceResponse()
@@ -201,12 +225,12 @@ async def hold(request: Request, form: Signed, deps: Deps) -> Response:
         response.leave()
     else:
         response.play(clip)
-        response.pause(length=8)
+        response.pause(length=_BETWEEN_HOLDS_S)
     return _Xml(str(response))
 
 
-@router.post("/whisper", responses=_TWIML, openapi_extra=_BODY)
-async def whisper(form: Signed, deps: Deps) -> Response:
+@_webhook("/whisper")
+async def whisper(request: Request, form: FormData, deps: TwilioDeps) -> Response:  # noqa: ARG001 - as every webhook
     """Said to whoever answers a number that was dialled: 1 connects the citizen, anything else does not."""
     if text(form, "Digits") == "1":
         return _Xml(NOTHING)
@@ -222,17 +246,17 @@ async def whisper(form: Signed, deps: Deps) -> Response:
         finish_on_key="",
         action_on_empty_result=True,
     )
-    if clip := deps.addresses.prompt("whisper_accept"):
-        gather.play(clip)
-        gather.play(clip)
+    clip = deps.addresses.prompt("whisper_accept")
+    play(gather, [clip, clip])
     response.append(gather)
     response.hangup()
     return _Xml(str(response))
 
 
 @router.get("/prompts/{clip:path}.wav", response_class=FileResponse)
-async def prompt(clip: str, deps: Deps) -> Response:
+async def prompt(clip: str, request: Request) -> Response:
     """A clip; its address changes with it, so that it may be kept."""
+    deps: TwilioDeps = request.app.state.twilio
     file = _within(deps.prompts_dir, f"{clip}.wav")
     if file is None:
         raise HTTPException(404)
@@ -240,8 +264,9 @@ async def prompt(clip: str, deps: Deps) -> Response:
 
 
 @router.get("/playback/{seal}/{path:path}", response_class=FileResponse)
-def playback(seal: str, path: str, deps: Deps) -> Response:
+def playback(seal: str, path: str, request: Request) -> Response:
     """A caller's own recording; a short silence where it cannot be had yet: the call goes on."""
+    deps: TwilioDeps = request.app.state.twilio
     if not hmac.compare_digest(seal.encode(), deps.addresses.seal(path).encode()):
         raise HTTPException(403)
     file = deps.playback(path) or deps.prompts_dir / "pause.wav"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -19,12 +20,13 @@ from twilio.twiml.voice_response import Gather as GatherElement
 from twilio.twiml.voice_response import VoiceResponse
 
 from ivr.service import Answer
-from ivr.verbs import Dial, Enqueue, Gather, Hangup, Leg, Play, Playback, Record
+from ivr.verbs import Dial, Enqueue, Gather, Hangup, Leg, Play, Playback, Record, Verb
 
 Wait = Literal["gather", "beep", "record", "dial", "queue"]
 """The addresses of a step: its outcomes, and "beep": skip what is said before a recording."""
 QUEUE_SIZE = 200
 _SKIP_WITHIN_S = 1
+_KEPT_DOCUMENTS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,17 @@ class Addresses:
         return self.of(f"hold?limit={limit_s}")
 
     def prompt(self, clip: str) -> str | None:
-        """The address of a clip, another one when the clip was changed; None for one that has no audio."""
-        try:
-            changed = (self.prompts_dir / f"{clip}.wav").stat().st_mtime_ns
-        except OSError:
+        """The address of a clip, another one when clips were changed; None for one that has no audio."""
+        if not (self.prompts_dir / f"{clip}.wav").is_file():
             return None
-        return f"{self.public_url}/twilio/prompts/{clip}.wav?v={changed:x}"
+        return f"{self.public_url}/twilio/prompts/{clip}.wav?v={self.revision():x}"
+
+    def revision(self) -> int:
+        """Changes when a clip does: every change of one is noted in the manifest."""
+        try:
+            return (self.prompts_dir / "manifest.json").stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def recording(self, path: str) -> str:
         """The address at which a caller hears a recording of their own."""
@@ -85,27 +92,32 @@ class TwimlWriter:
     def __init__(self, addresses: Addresses, targets: Targets) -> None:
         self._addresses = addresses
         self._targets = targets
+        # Callers walk the same menus: a document that was written is written once.
+        self._written = lru_cache(_KEPT_DOCUMENTS)(self._write)
 
     def write(self, answer: Answer, *, skip_prompts: bool = False) -> str:
         """The document for an answer. `skip_prompts`: the caller pressed a key, a recording begins at once."""
+        return self._written(answer.seq, answer.verbs, skip_prompts, self._addresses.revision())
+
+    def _write(self, seq: int, verbs: tuple[Verb, ...], skip_prompts: bool, revision: int) -> str:  # noqa: ARG002 - a key
         response = VoiceResponse()
         heard: list[str | None] = []
-        for verb in answer.verbs:
+        for verb in verbs:
             match verb:
                 case Play(prompts=prompts):
                     heard += map(self._addresses.prompt, prompts)
                 case Playback(recording=path):
                     heard.append(self._addresses.recording(path))
                 case Gather():
-                    self._gather(response, verb, heard, answer.seq)
+                    self._gather(response, verb, heard, seq)
                     heard = []
                 case Record():
                     heard += map(self._addresses.prompt, verb.prompts)
-                    self._record(response, verb, [] if skip_prompts else heard, answer.seq)
+                    self._record(response, verb, [] if skip_prompts else heard, seq)
                     heard = []
                 case Dial(leg=leg) | Enqueue(leg=leg):
                     play(response, heard)
-                    self._reach(response, leg, answer.seq)
+                    self._reach(response, leg, seq)
                     heard = []
                 case Hangup():
                     play(response, heard)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -146,8 +145,7 @@ def settings(folder: Path, cloud: FakeCloud, **changes: Any) -> Settings:
 
 def open_line(hotline: Hotline, cloud: FakeCloud) -> TwilioLine:
     """The webhooks over a store that is there."""
-    app = FastAPI()
-    app.mount("/twilio", create_app(twilio.webhooks(hotline)))
+    app = create_app(twilio.webhooks(hotline))
     return TwilioLine(hotline, cloud, TestClient(app, base_url="http://10.0.0.7:8000", raise_server_exceptions=True))
 
 

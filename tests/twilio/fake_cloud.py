@@ -26,7 +26,7 @@ from tests.pbx.audio import RATE, voice_like
 ACCOUNT_SID = "AC" + "5" * 32
 TOKEN = "a token of thirty-two characters"
 _PREFIX = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
-_ids = count(1)
+_ids = count(10**9)
 
 
 @dataclass
