@@ -83,7 +83,7 @@ class Targets:
             return leg.pstn
         if leg.kind == "queue":
             return f"sip:queue-{leg.number}@{self.pbx}"
-        return f"sip:line-{leg.trunk}-{leg.number}@{self.pbx}"
+        return f"sip:{'sos' if leg.emergency else 'reach'}-{leg.trunk}-{leg.number}@{self.pbx}"
 
 
 class TwimlWriter:

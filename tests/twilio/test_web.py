@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import shutil
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,10 +25,10 @@ from twilio.request_validator import RequestValidator
 from casebook.store.schema import call, case_
 from config.wiring import Hotline
 from ivr.twilio.routes import router
-from tests.twilio.conftest import PBX, SECRET, Scripted, settings
+from tests.twilio.conftest import Scripted, settings
 from tests.twilio.fake_cloud import ACCOUNT_SID, TOKEN, FakeCloud
 from tests.twilio.fake_twilio import PUBLIC_URL, FakeTwilio
-from tests.twilio.web import Web, running
+from tests.twilio.web import Web, environment, running
 
 
 def openapi() -> dict[str, Any]:
@@ -48,20 +47,6 @@ schema = schemathesis.openapi.from_dict(openapi())
 ANSWERS: Counter[tuple[str, str, int]] = Counter()
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    return {
-        "HOTLINE_DATA_DIR": str(folder),
-        "HOTLINE_SECRET_KEY": SECRET,
-        "HOTLINE_PUBLIC_URL": PUBLIC_URL,
-        "HOTLINE_TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-        "HOTLINE_TWILIO_AUTH_TOKEN": TOKEN,
-        "HOTLINE_TWILIO_PBX": PBX,
-        # Nobody listens there: a test that would ask the cloud is told so at once.
-        "HOTLINE_TWILIO_API": "http://127.0.0.1:9",
-        **more,
-    }
-
-
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Web]:
     """A web process over an empty store."""
@@ -78,8 +63,8 @@ class Signs(requests.auth.AuthBase):
         self._web = web
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        body = request.body or b""
-        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+        body: Any = request.body or b""
+        text: str = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
         form = FormData([*parse_qsl(text, keep_blank_values=True)])
         address = (request.url or "").replace(self._web.url, PUBLIC_URL, 1)
         request.headers["X-Twilio-Signature"] = RequestValidator(TOKEN).compute_signature(address, form)
@@ -88,7 +73,7 @@ class Signs(requests.auth.AuthBase):
 
 @schema.parametrize()
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_signed_request_is_answered(web: Web, case: schemathesis.Case) -> None:
+def test_any_signed_request_is_answered(web: Web, case: Any) -> None:
     with requests.Session() as session:
         session.auth = Signs(web)
         answer = case.call(base_url=web.url, session=session)
@@ -184,7 +169,7 @@ def test_a_web_process_killed_in_the_middle_of_a_webhook_answers_the_repeated_on
 
             def kill_soon(path: str) -> None:
                 if path.endswith("/gather") and (delay_s := next(delays_s, None)) is not None:
-                    threading.Thread(target=lambda: (time.sleep(delay_s), web.kill())).start()
+                    threading.Timer(delay_s, web.kill).start()
 
             made.before = kill_soon
             heard = made.call()

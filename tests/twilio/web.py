@@ -14,16 +14,19 @@ import httpx2
 
 from tests.conftest import free_port
 from tests.pbx.rig import wait_for
+from tests.twilio.conftest import PBX, SECRET
+from tests.twilio.fake_cloud import ACCOUNT_SID, TOKEN
+from tests.twilio.fake_twilio import PUBLIC_URL
 
 
 class Web:
     """`hotline web` with its settings in the environment."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
-        self.port = free_port()
+        self.port = int(environment.get("HOTLINE_HTTP_PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
-        self._environment = {**os.environ, "HOTLINE_HTTP_PORT": str(self.port), **environment}
+        self._environment = {**os.environ, **environment, "HOTLINE_HTTP_PORT": str(self.port)}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -63,6 +66,21 @@ class Web:
             return httpx2.get(f"{self.url}/healthz", timeout=5).status_code == 200
         except httpx2.HTTPError:
             return False
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """The settings of a line that is at Twilio."""
+    return {
+        "HOTLINE_DATA_DIR": str(folder),
+        "HOTLINE_SECRET_KEY": SECRET,
+        "HOTLINE_PUBLIC_URL": PUBLIC_URL,
+        "HOTLINE_TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+        "HOTLINE_TWILIO_AUTH_TOKEN": TOKEN,
+        "HOTLINE_TWILIO_PBX": PBX,
+        # Nobody listens there: a test that would ask the cloud is told so at once.
+        "HOTLINE_TWILIO_API": "http://127.0.0.1:9",
+        **more,
+    }
 
 
 @contextmanager
