@@ -8,6 +8,7 @@ from call_router.directory import Directory, DirectoryError
 from casebook.rulebook import RulebookError, load_rulebook
 from config import notices, prompts
 from config.city_words import load_reader
+from config.twilio import OUTBOUND_FLOWS
 from config.wiring import load_flow
 from ivr import flow
 from ivr.flow import FlowError
@@ -32,6 +33,7 @@ def check_city(city_dir: Path) -> list[str]:
     try:
         directory = Directory.load(city_dir / "lines.yaml")
         parsed = load_flow(city_dir)
+        made = {name: load_flow(city_dir, name) for name in OUTBOUND_FLOWS.values() if (city_dir / name).is_file()}
         texts = prompts.texts(city_dir)
         load_reader(city_dir)
         notices.load(city_dir / "notices.yaml")
@@ -43,5 +45,10 @@ def check_city(city_dir: Path) -> list[str]:
     return [
         *directory.lint(),
         *flow.lint(parsed, "flow.yaml", texts, directory.targets(), directory.emergencies()),
+        *(
+            finding
+            for name, one in made.items()
+            for finding in flow.lint(one, name, texts, directory.targets(), (), answers=False)
+        ),
         *(str(finding) for finding in prompts.lint(city_dir)),
     ]

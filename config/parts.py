@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
 
 from agi_scripts.server import AgiServer
 from call_router.ami import Ami, Fields
@@ -26,12 +27,15 @@ from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
 from casebook.store.nightly import plan_night
 from casebook.store.notices import Inbox
+from config import twilio
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
 from config.model import check_model
 from config.pbx import ami_secret
 from config.settings import Settings, SettingsError
 from config.wiring import Hotline, utc_now
+from ivr.twilio.routes import beside
+from ivr.twilio.routes import create_app as create_webhooks
 from transcription.model import ModelMissing
 
 _DRAIN_S = 15
@@ -40,7 +44,9 @@ _DRAIN_S = 15
 def serve_web(hotline: Hotline) -> None:
     """The console and the REST API, until SIGTERM."""
     settings = hotline.settings
-    app = create_app(api_deps(hotline))
+    app: ASGIApp = create_app(api_deps(hotline))
+    if twilio.configured(settings):
+        app = beside(create_webhooks(twilio.webhooks(hotline)), app)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -143,16 +149,21 @@ def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
     # Calls come first: recognition takes what they leave of the processor.
     os.nice(settings.worker_nice)
     broker = build_broker(settings.redis_url)
-    jobs = Jobs(hotline.outbox, handlers(hotline), utc_now)
+    jobs = Jobs(hotline.outbox, {**handlers(hotline), **twilio.handlers(hotline)}, utc_now)
+    reaper = twilio.reaper(hotline) if twilio.configured(settings) else None
     relay = Relay(jobs, build_actors(broker, jobs))
     with hotline.engine.begin() as connection:
         plan_night(connection, utc_now())
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()
     relay.start()
+    if reaper:
+        reaper.start()
     if problem := _model_problem(hotline):
         structlog.get_logger().warning("voicemails wait for a model", reason=problem)
     stop.wait()
+    if reaper:
+        reaper.stop()
     relay.stop()
     worker.stop()
     broker.close()

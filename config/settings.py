@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 CITY = Path(__file__).parent / "city"
 _E164 = re.compile(r"\+[1-9]\d{7,14}")
+_SIP_HOST = re.compile(r"[A-Za-z0-9.-]{1,100}(:\d{1,5})?")
 _PEER = re.compile(r"[A-Za-z0-9_.-]+:\d{1,5}")
 
 
@@ -86,6 +88,15 @@ class Settings(BaseSettings):
     twilio_auth_token: str = ""
     """Two, comma-separated, while it is being changed."""
     twilio_api: str = "https://api.twilio.com"
+    """Where its REST interface is; another host only for an account of another region."""
+    twilio_number: str = ""
+    """The line's number at Twilio, in E.164: it is shown to whom we dial, and calls that we make come from it."""
+    twilio_pbx: str = ""
+    """host[:port] at which Twilio reaches our PBX by SIP; empty: no PBX, callers wait in a queue of Twilio's."""
+    twilio_peers: str = ""
+    """Networks from which Twilio's SIP comes, comma-separated (54.172.60.0/30,...): the PBX listens to no others."""
+    twilio_delete_recordings: bool = False
+    """Delete a recording at Twilio once it is here and checked."""
 
     @field_validator("secret_key")
     @classmethod
@@ -94,7 +105,28 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters")
         return value
 
-    @field_validator("notify_webhook_url")
+    @field_validator("twilio_pbx")
+    @classmethod
+    def _sip_host(cls, value: str) -> str:
+        if value and not _SIP_HOST.fullmatch(value):
+            raise ValueError("must be host or host:port")
+        return value
+
+    @field_validator("twilio_number")
+    @classmethod
+    def _own_number(cls, value: str) -> str:
+        if value and not _E164.fullmatch(value):
+            raise ValueError("must be a number like +8651812345000")
+        return value
+
+    @field_validator("twilio_peers")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in filter(None, value.split(",")):
+            ipaddress.ip_network(network.strip())
+        return value
+
+    @field_validator("twilio_api", "notify_webhook_url")
     @classmethod
     def _reachable(cls, value: str) -> str:
         address = urlsplit(value)
@@ -109,6 +141,11 @@ class Settings(BaseSettings):
         if value and not all(_E164.fullmatch(number.strip()) for number in value.split(",")):
             raise ValueError("must be numbers like +8613812345678, comma-separated")
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_a_slash(cls, value: str) -> str:
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _signed(self) -> Settings:

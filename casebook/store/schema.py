@@ -448,6 +448,25 @@ web_session = Table(
     Column("expires_at", UtcDateTime, nullable=False),
 )
 
+outbound_call = Table(
+    "outbound_call",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    # One call for one reason: whoever asks twice gets the same row.
+    Column("key", String(100), nullable=False, unique=True),
+    Column("purpose", String(16), nullable=False),
+    # The call whose number is called, and the case that it is about.
+    Column("origin_call_id", ForeignKey("call.call_id"), nullable=False),
+    Column("case_no", String(20), nullable=False, server_default=""),
+    Column("state", String(8), nullable=False),
+    Column("tried_at", UtcDateTime),
+    # The call that was made; its record is that of any call.
+    Column("call_sid", String(64), unique=True),
+    Column("result", String(16), nullable=False, server_default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("state IN ('waiting', 'trying', 'made', 'over')", name="state"),
+)
+
 access_log = Table(
     "access_log",
     metadata,
