@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from call_router.directory import Directory, DirectoryError
+from casebook.rulebook import RulebookError, load_rulebook
 from config import notices, prompts
 from config.city_words import load_reader
 from config.wiring import load_flow
@@ -22,6 +23,7 @@ _WRONG = (
     AlarmsError,
     MattersError,
     notices.NoticesError,
+    RulebookError,
 )
 
 
@@ -33,6 +35,7 @@ def check_city(city_dir: Path) -> list[str]:
         texts = prompts.texts(city_dir)
         load_reader(city_dir)
         notices.load(city_dir / "notices.yaml")
+        load_rulebook(city_dir)
     except _WRONG as error:
         return [str(error)]
     except OSError as error:

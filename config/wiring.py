@@ -12,8 +12,10 @@ from agi_scripts.driver import AgiDriver
 from call_router.directory import Directory
 from call_router.recordings import RecordingFolder
 from casebook.privacy import Privacy
+from casebook.rulebook import Rulebook, load_rulebook
 from casebook.store import open_engine, upgrade
 from casebook.store.calls import SqlCallStore
+from casebook.store.casework import Casework
 from casebook.store.outbox import Outbox
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
@@ -53,7 +55,17 @@ class Hotline:
     @cached_property
     def voicemails(self) -> Voicemails:
         """What the reviewer sees and does."""
-        return Voicemails(self.engine, self.privacy)
+        return Voicemails(self.engine, self.privacy, self.casework)
+
+    @cached_property
+    def book(self) -> Rulebook:
+        """The city's rules. Raises RulebookError."""
+        return load_rulebook(self.settings.city_dir)
+
+    @cached_property
+    def casework(self) -> Casework:
+        """Commands on cases."""
+        return Casework(self.engine, self.privacy, self.book, utc_now)
 
     @cached_property
     def users(self) -> Users:

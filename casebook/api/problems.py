@@ -18,6 +18,8 @@ MEDIA_TYPE = "application/problem+json"
 
 SENTENCES: dict[str, tuple[int, str]] = {
     "not_found": (404, "没有找到这条记录。"),
+    "forbidden": (403, "您的岗位不能执行此操作。"),
+    "guard": (422, "现在还不能这样办理。"),
     "stale_version": (409, "这条记录刚刚被别人改过。请看过最新内容后再提交；您已填写的文字都还在。"),
     "bad_state": (409, "这条记录的当前状态不允许这样操作，可能已经登记或作废。"),
     "missing_reason": (422, "请填写理由。"),

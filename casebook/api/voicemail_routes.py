@@ -57,7 +57,7 @@ def register(case_no: CaseNo, body: RegisterBody, user: SignedIn, deps: Deps, ke
     deps.voicemails.register(
         case_no,
         version=body.version,
-        actor=user.name,
+        actor=user.actor(),
         title=body.title,
         body=body.body,
         demand=body.demand,
@@ -69,7 +69,7 @@ def register(case_no: CaseNo, body: RegisterBody, user: SignedIn, deps: Deps, ke
 @router.post("/voicemails/{case_no}/discard")
 def discard(case_no: CaseNo, body: DiscardBody, user: SignedIn, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
     """Discard (作废) a voicemail without a demand, with a reason; its number stays used."""
-    deps.voicemails.discard(case_no, version=body.version, actor=user.name, reason=body.reason, idempotency_key=key)
+    deps.voicemails.discard(case_no, version=body.version, actor=user.actor(), reason=body.reason, idempotency_key=key)
     return VoicemailBody.model_validate(deps.voicemails.get(case_no))
 
 

@@ -116,18 +116,6 @@ kb_gap_question = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
-suggestion_subject = Table(
-    "suggestion_subject",
-    metadata,
-    Column("case_id", ForeignKey("case_.id"), primary_key=True),
-    Column("matter", String(32), nullable=False),
-    Column("region", String(32), nullable=False),
-    # The name of the place without the house: 海州区苍梧小区.
-    Column("place", String(100), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-)
-Index("ix_suggestion_subject_matter", suggestion_subject.c.matter, suggestion_subject.c.region, suggestion_subject.c.at)
-
 suggestion_decision = Table(
     "suggestion_decision",
     metadata,

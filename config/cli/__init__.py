@@ -13,6 +13,7 @@ from asterisk_conf.render import RenderError
 from call_router.directory import DirectoryError
 from casebook.errors import CaseError
 from casebook.privacy import PrivacyError
+from casebook.rulebook import RulebookError
 from config.cli import context, line, model, pbx, prompts, serve, store, transcribe
 from config.prompts import PromptError
 from config.settings import SettingsError
@@ -51,6 +52,7 @@ _EXPECTED = (
     PromptError,
     RenderError,
     PbxError,
+    RulebookError,
 )
 
 

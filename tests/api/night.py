@@ -15,14 +15,17 @@ from sqlalchemy import Engine, select
 from casebook.api.app import create_app
 from casebook.api.deps import ApiDeps
 from casebook.privacy import Privacy
+from casebook.rulebook import load_rulebook
 from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
 from casebook.store.calls import SqlCallStore
+from casebook.store.casework import Casework
 from casebook.store.engine import open_engine
 from casebook.store.notices import Address, Inbox
 from casebook.store.schema import metadata, recording
 from casebook.store.transcripts import save_transcript
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
+from config.settings import CITY
 from ivr.events import CaseOpened
 from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
 
@@ -61,7 +64,8 @@ class Night:
         self.engine: Engine = open_engine(f"sqlite:///{self.folder / 'night.db'}")
         metadata.create_all(self.engine)
         self.calls = SqlCallStore(self.engine, Privacy("a secret of the tests"))
-        self.voicemails = Voicemails(self.engine, self.calls.privacy)
+        self.casework = Casework(self.engine, self.calls.privacy, load_rulebook(CITY), self.clock)
+        self.voicemails = Voicemails(self.engine, self.calls.privacy, self.casework)
         self.alerts = Alerts(self.engine)
         self.inbox = Inbox(self.engine)
         self.users = Users(self.engine)

@@ -6,7 +6,7 @@ from alembic import op
 from casebook.store.schema import UtcDateTime
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -132,17 +132,6 @@ def _gaps() -> None:
 
 
 def _suggestions() -> None:
-    op.create_table(
-        "suggestion_subject",
-        sa.Column("case_id", _ID, nullable=False),
-        _text("matter", 32),
-        _text("region", 32),
-        _text("place", 100),
-        sa.Column("at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["case_id"], ["case_.id"], name=op.f("fk_suggestion_subject_case_id")),
-        sa.PrimaryKeyConstraint("case_id", name=op.f("pk_suggestion_subject")),
-    )
-    op.create_index("ix_suggestion_subject_matter", "suggestion_subject", ["matter", "region", "at"])
     op.create_table(
         "suggestion_decision",
         sa.Column("id", _ID, nullable=False),
