@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from call_router.directory import Directory, DirectoryError
-from casebook.rulebook import RulebookError, load_rulebook
+from casebook.rulebook import Rulebook, RulebookError, load_rulebook
+from casebook.suggest.catalogue import Catalogue, CatalogueError
 from config import notices, prompts
 from config.city_words import load_reader
+from config.suggestions import load_catalogue
 from config.wiring import load_flow
 from ivr import flow
 from ivr.flow import FlowError
@@ -24,6 +26,7 @@ _WRONG = (
     MattersError,
     notices.NoticesError,
     RulebookError,
+    CatalogueError,
 )
 
 
@@ -35,7 +38,8 @@ def check_city(city_dir: Path) -> list[str]:
         texts = prompts.texts(city_dir)
         load_reader(city_dir)
         notices.load(city_dir / "notices.yaml")
-        load_rulebook(city_dir)
+        book = load_rulebook(city_dir)
+        catalogue, _ = load_catalogue(city_dir)
     except _WRONG as error:
         return [str(error)]
     except OSError as error:
@@ -44,4 +48,14 @@ def check_city(city_dir: Path) -> list[str]:
         *directory.lint(),
         *flow.lint(parsed, "flow.yaml", texts, directory.targets(), directory.emergencies()),
         *(str(finding) for finding in prompts.lint(city_dir)),
+        *_strangers(catalogue, book),
+    ]
+
+
+def _strangers(catalogue: Catalogue, book: Rulebook) -> list[str]:
+    """Matters that one of matters.yaml and routing.yaml has and the other has not."""
+    accepted, routed = {one.name for one in catalogue.matters if one.accepted}, book.matters()
+    return [
+        *(f"matters.yaml: {name} is in no group of routing.yaml" for name in sorted(accepted - routed)),
+        *(f"routing.yaml: {name} is no accepted matter of matters.yaml" for name in sorted(routed - accepted)),
     ]

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
+from casebook.errors import CaseError
+from casebook.rulebook import Rulebook
 from casebook.store.suggestions import Suggestions
-from casebook.suggest.adviser import Adviser, PlaceGuess, UnitGuess, Units
-from casebook.suggest.catalogue import Catalogue
+from casebook.suggest.adviser import Adviser, PlaceGuess, UnitGuess
+from casebook.suggest.catalogue import Catalogue, Note
 from casebook.suggest.model_file import BackgroundModel, ModelFile
-from config.settings import Settings
 from config.wiring import Hotline, utc_now
 from transcription.gazetteer import Gazetteer, Mention, Place
 
@@ -51,12 +52,50 @@ class PlaceFinder:
         return next((name for name in (district.short if district else ()) if name in self._regions), region)
 
 
-def model_file(settings: Settings, suggestions: Suggestions) -> ModelFile:
+class CatalogueUnits:
+    """The unit that the city's catalogue (派单目录) names for a matter in a region."""
+
+    def __init__(self, book: Rulebook) -> None:
+        self._book = book
+
+    def __call__(self, matter: str, region: str, now: datetime) -> UnitGuess | None:
+        """None where no row fits, or the unit that it names is gone without a successor."""
+        route = self._book.route(matter, region, now)
+        if route is None:
+            return None
+        try:
+            unit = self._book.current_unit(route.unit, now)
+        except CaseError:
+            return None
+        return UnitGuess(unit.code, unit.name, route.co_units, route.basis, route.closable)
+
+
+def load_catalogue(city_dir: Path) -> tuple[Catalogue, tuple[Note, ...]]:
+    """The city's matters and the notes that teach them. Raises CatalogueError."""
+    catalogue = Catalogue.load(city_dir / "matters.yaml")
+    return catalogue, catalogue.load_notes(city_dir / "matter_notes.tsv")
+
+
+def model_file(hotline: Hotline) -> ModelFile:
     """The model of matters of this installation. Raises CatalogueError."""
-    catalogue = Catalogue.load(settings.city_dir / "matters.yaml")
-    notes = catalogue.load_notes(settings.city_dir / "matter_notes.tsv")
+    catalogue, notes = load_catalogue(hotline.settings.city_dir)
+    suggestions = Suggestions(hotline.engine)
 
     def decided() -> list[Note]:
         return [note for note in suggestions.lessons() if catalogue.get(note.matter)]
 
-    return ModelFile(settings.data_dir / "models", notes, decided)
+    return ModelFile(hotline.settings.data_dir / "models", notes, decided)
+
+
+def adviser(hotline: Hotline) -> Adviser:
+    """The suggestions of this installation. Raises CatalogueError, GazetteerError, RulebookError."""
+    catalogue, _ = load_catalogue(hotline.settings.city_dir)
+    gazetteer = Gazetteer.load(hotline.settings.city_dir / "places.yaml")
+    return Adviser(
+        catalogue,
+        BackgroundModel(model_file(hotline)),
+        PlaceFinder(gazetteer, {region.name for region in hotline.book.regions}),
+        CatalogueUnits(hotline.book),
+        Suggestions(hotline.engine),
+        utc_now,
+    )

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from casebook.api import alert_routes, console_routes, health_routes, problems, session_routes, voicemail_routes
+from casebook.api import (
+    alert_routes,
+    console_routes,
+    health_routes,
+    knowledge_routes,
+    open311_routes,
+    problems,
+    public_routes,
+    session_routes,
+    suggestion_routes,
+    voicemail_routes,
+)
 from casebook.api.deps import ApiDeps, SignInLimits
 from casebook.api.metrics import HttpMetrics, MeasureRequests
 from casebook.api.middleware import BodyLimit, LastResort, SameOriginOnly, SecurityHeaders
@@ -26,6 +37,12 @@ def create_app(deps: ApiDeps) -> FastAPI:
     problems.install(app)
     for routes in (session_routes, voicemail_routes, alert_routes, health_routes, console_routes):
         app.include_router(routes.router)
+    if deps.knowledge is not None:
+        app.include_router(knowledge_routes.router)
+        app.include_router(suggestion_routes.router)
+    if deps.public is not None:
+        app.include_router(public_routes.router)
+        open311_routes.install(app, deps.clock)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)

@@ -307,8 +307,9 @@ def _version_row(connection: Connection, entry_id: int, n: int) -> Row[Any]:
 
 def _entry(row: Row[Any]) -> Entry:
     names = ("id", "state", "matter", "owner_unit", "review_due", "published_n", "latest_n", "version", "updated_at")
-    counts = {name: getattr(row, name) or 0 for name in ("uses", "useful", "not_useful")}
-    return Entry(**{name: getattr(row, name) for name in names}, **counts)
+    values: dict[str, Any] = {name: getattr(row, name) for name in names}
+    values |= {name: getattr(row, name) or 0 for name in ("uses", "useful", "not_useful")}
+    return Entry(**values)
 
 
 def _content(row: Row[Any]) -> Content:

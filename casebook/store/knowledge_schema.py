@@ -139,7 +139,9 @@ public_lock = Table(
     metadata,
     # A digest of the case number or of the address: neither is kept here.
     Column("key", String(64), primary_key=True),
+    # Wrong codes since the last lock, and how often it was locked.
     Column("failures", Integer, nullable=False),
-    Column("first_at", UtcDateTime, nullable=False),
+    Column("locks", Integer, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False, index=True),
     Column("locked_until", UtcDateTime),
 )

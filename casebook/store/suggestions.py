@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from casebook.errors import CaseError
-from casebook.states import DISCARDED
+from casebook.states import DISCARDED, MERGED
 from casebook.store.engine import reading
-from casebook.store.knowledge_schema import suggestion_decision, suggestion_subject
-from casebook.store.schema import call, case_, recording, transcript
+from casebook.store.knowledge_schema import suggestion_decision
+from casebook.store.schema import call, case_, citizen, recording, transcript
 from casebook.store.transcripts import is_newest
 from casebook.suggest.catalogue import Note
 from casebook.suggest.duplicates import Neighbour, Subject
 from casebook.suggest.groups import Arrival
 
 Kind = Literal["matter", "region", "unit", "duplicate"]
+_NOT_NEAR = (DISCARDED, MERGED)
 _MOST_NEIGHBOURS = 200
 _MOST_ARRIVALS = 5000
 
@@ -53,90 +54,77 @@ class Suggestions:
 
     def caller_of(self, *, case_no: str, call_id: str) -> str:
         """The look-up index of the caller of a case or of a call; empty for none."""
-        statement = select(call.c.ani_hmac).outerjoin(case_, case_.c.call_id == call.c.call_id)
-        statement = statement.where(case_.c.case_no == case_no if case_no else call.c.call_id == call_id)
+        if not case_no:
+            statement = select(call.c.ani_hmac).where(call.c.call_id == call_id)
+        else:
+            statement = _with_callers(select(_CALLER)).where(case_.c.case_no == case_no)
         with reading(self._engine) as connection:
             return connection.execute(statement).scalars().first() or ""
 
     def neighbours(self, subject: Subject, since: datetime, besides: str) -> Sequence[Neighbour]:
         """Cases since then of the same caller, of the same place or of the same matter and region, the newest first."""
-        near = [and_(suggestion_subject.c.matter == subject.matter, suggestion_subject.c.region == subject.region)]
+        near = [and_(case_.c.matter == subject.matter, case_.c.region == subject.region)] if subject.matter else []
         if subject.caller:
-            near.append(call.c.ani_hmac == subject.caller)
+            near.append(_CALLER.in_([subject.caller]))
         if subject.place:
-            near.append(suggestion_subject.c.place == subject.place)
-        text = func.coalesce(func.nullif(case_.c.title + "\n" + case_.c.body, "\n"), transcript.c.text, "")
+            near.append(case_.c.place.contains(subject.place, autoescape=True))
+        if not near:
+            return []
+        columns = (case_.c.case_no, case_.c.state, case_.c.received_at, case_.c.matter, case_.c.region, case_.c.place)
+        said = func.coalesce(func.nullif(case_.c.body, ""), transcript.c.text, "")
         statement = (
-            select(
-                case_.c.case_no,
-                case_.c.state,
-                case_.c.received_at,
-                call.c.ani_hmac,
-                suggestion_subject.c.matter,
-                suggestion_subject.c.region,
-                suggestion_subject.c.place,
-                text.label("text"),
-            )
-            .outerjoin(suggestion_subject, suggestion_subject.c.case_id == case_.c.id)
-            .outerjoin(call, call.c.call_id == case_.c.call_id)
+            _with_callers(select(*columns, case_.c.title, said.label("said"), _CALLER.label("caller")))
             .outerjoin(recording, recording.c.id == case_.c.recording_id)
             .outerjoin(transcript, is_newest(recording.c.id))
-            .where(case_.c.received_at >= since, case_.c.case_no != besides, case_.c.state != DISCARDED, or_(*near))
+            .where(case_.c.received_at >= since, case_.c.case_no != besides)
+            .where(case_.c.state.not_in(_NOT_NEAR), or_(*near))
             .order_by(case_.c.id.desc())
             .limit(_MOST_NEIGHBOURS)
         )
         with reading(self._engine) as connection:
             rows = connection.execute(statement).all()
-        return [
-            Neighbour(
-                row.case_no,
-                row.state,
-                row.received_at,
-                Subject(row.text, row.matter or "", row.region or "", row.place or "", row.ani_hmac or ""),
-            )
-            for row in rows
-            if row.text
-        ]
+        return [_neighbour(row) for row in rows if row.said]
 
     def arrivals(self, matter: str, region: str, place: str, since: datetime) -> Sequence[Arrival]:
         """Demands of one matter at one place since then."""
         statement = (
-            select(case_.c.received_at, call.c.ani_hmac)
-            .join(suggestion_subject, suggestion_subject.c.case_id == case_.c.id)
-            .outerjoin(call, call.c.call_id == case_.c.call_id)
+            _with_callers(select(case_.c.registered_at, _CALLER.label("caller")))
             .where(
-                suggestion_subject.c.matter == matter,
-                suggestion_subject.c.region == region,
-                suggestion_subject.c.at >= since,
-                suggestion_subject.c.place == place,
+                case_.c.matter == matter,
+                case_.c.region == region,
+                case_.c.registered_at >= since,
+                case_.c.place.contains(place, autoescape=True),
                 case_.c.state != DISCARDED,
             )
-            .order_by(suggestion_subject.c.at.desc())
+            .order_by(case_.c.registered_at.desc())
             .limit(_MOST_ARRIVALS)
         )
         with reading(self._engine) as connection:
-            return [Arrival(row.received_at, row.ani_hmac or "") for row in connection.execute(statement)]
+            return [Arrival(row.registered_at, row.caller or "") for row in connection.execute(statement)]
 
     def decide(
         self,
         case_no: str,
         choices: Mapping[Kind, Choice],
         *,
-        place: str,
         model: str,
         actor: str,
         idempotency_key: str,
+        own_only: bool = False,
     ) -> None:
-        """Keep what a person took and what had been offered. Sent twice, it is kept once. Raises CaseError not_found."""
+        """Keep what a person took and what had been offered, once for each key. Raises CaseError not_found.
+
+        `own_only`: a case that somebody else registered is not there.
+        """
         try:
             with self._engine.begin() as connection:
-                case_id = connection.execute(
-                    select(case_.c.id).where(case_.c.case_no == case_no).with_for_update()
-                ).scalar_one_or_none()
-                if case_id is None:
+                row = connection.execute(
+                    select(case_.c.id, case_.c.registered_by).where(case_.c.case_no == case_no).with_for_update()
+                ).first()
+                if row is None or (own_only and row.registered_by != actor):
                     raise CaseError("not_found", "没有这个编号的诉求。")
                 key = f"{actor}:{idempotency_key}"
-                keep_decisions(connection, case_id, choices, place, model, actor, self._clock(), key)
+                keep_decisions(connection, row.id, choices, model, actor, self._clock(), key)
         except IntegrityError as error:
             raise CaseError("key_reused", "这个请求编号已用于另一个操作。") from error
 
@@ -178,7 +166,6 @@ def keep_decisions(
     connection: Connection,
     case_id: int,
     choices: Mapping[Kind, Choice],
-    place: str,
     model: str,
     actor: str,
     now: datetime,
@@ -207,14 +194,20 @@ def keep_decisions(
         for kind, choice in choices.items()
     ]
     connection.execute(insert(suggestion_decision), rows)
-    known = {kind: choices[kind].chosen for kind in ("matter", "region") if kind in choices}
-    values = {**known, **({"place": place} if place else {})}
-    received = select(case_.c.received_at).where(case_.c.id == case_id).scalar_subquery()
-    if not values:
-        return
-    changed = connection.execute(
-        update(suggestion_subject).where(suggestion_subject.c.case_id == case_id).values(**values)
+
+
+_CALLER = func.coalesce(call.c.ani_hmac, citizen.c.phone_hmac)
+"""Both are the same index: whoever wrote by another channel is found when calling."""
+
+
+def _with_callers(statement: Select[Any]) -> Select[Any]:
+    return (
+        statement.select_from(case_)
+        .outerjoin(call, call.c.call_id == case_.c.call_id)
+        .outerjoin(citizen, citizen.c.id == case_.c.citizen_id)
     )
-    if not changed.rowcount:
-        blank = {"matter": "", "region": "", "place": ""}
-        connection.execute(insert(suggestion_subject).values(case_id=case_id, at=received, **(blank | values)))
+
+
+def _neighbour(row: Row[Any]) -> Neighbour:
+    subject = Subject(f"{row.title}\n{row.said}".strip(), row.matter, row.region, row.place, row.caller or "")
+    return Neighbour(row.case_no, row.state, row.received_at, subject)

@@ -45,6 +45,8 @@ class UnitGuess:
     name: str
     co_units: tuple[str, ...]
     basis: str
+    closable: bool
+    """The front desk may answer it on the line."""
 
 
 @dataclass(frozen=True, slots=True)

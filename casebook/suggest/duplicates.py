@@ -1,4 +1,4 @@
-"""Whether a demand is there already: same caller, same place and matter, similar text. A suggestion; a person merges."""
+"""Whether a demand is there already: same caller, same place and matter, similar text. A person merges, not this."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def _reasons(mine: Subject, other: Subject, likeness: float) -> tuple[Reason, ..
     reasons: list[Reason] = []
     if mine.caller and mine.caller == other.caller and (same_matter or likeness >= _CALLER_ALIKE):
         reasons.append("caller")
-    if mine.place and mine.place == other.place and same_matter:
+    # The other one's place has the house too.
+    if mine.place and mine.place in other.place and same_matter:
         reasons.append("place")
     near = same_matter and mine.region == other.region
     if likeness >= (ALIKE if near else SAME_WORDS):

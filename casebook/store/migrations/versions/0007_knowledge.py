@@ -25,10 +25,12 @@ def upgrade() -> None:
         "public_lock",
         _text("key", 64),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("first_at", UtcDateTime(), nullable=False),
+        sa.Column("locks", sa.Integer(), nullable=False),
+        sa.Column("last_at", UtcDateTime(), nullable=False),
         sa.Column("locked_until", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_public_lock")),
     )
+    op.create_index(op.f("ix_public_lock_last_at"), "public_lock", ["last_at"])
     for statement in _KEEP_VERSIONS[op.get_bind().dialect.name]:
         op.execute(statement)
 
