@@ -124,7 +124,7 @@ def list_requests(
     _limited(request)
     if service_request_id is not None:
         return _answer(parts.cases.get(_list_of(service_request_id)), parts, kind)
-    until = end_date or deps.clock()
+    until = end_date or deps.clock() + timedelta(seconds=1)
     since = start_date or until - LONGEST
     if until - since > LONGEST:
         raise Open311Error(400, "一次最多查询 90 天。")
