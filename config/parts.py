@@ -69,6 +69,9 @@ def api_deps(hotline: Hotline) -> ApiDeps:
     built = CONSOLE_DIR / "dist"
     advice = adviser(hotline)
     return ApiDeps(
+        casework=hotline.casework,
+        cases=hotline.cases,
+        files=hotline.files,
         voicemails=hotline.voicemails,
         alerts=Alerts(hotline.engine),
         inbox=Inbox(hotline.engine),
@@ -163,7 +166,7 @@ def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
     # Calls come first: recognition takes what they leave of the processor.
     os.nice(settings.worker_nice)
     broker = build_broker(settings.redis_url)
-    jobs = Jobs(hotline.outbox, handlers(settings), utc_now)
+    jobs = Jobs(hotline.outbox, handlers(hotline), utc_now)
     relay = Relay(jobs, build_actors(broker, jobs))
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()

@@ -194,6 +194,11 @@ class Settings(BaseSettings):
         return (self.data_dir / "calls").absolute()
 
     @property
+    def attachments_dir(self) -> Path:
+        """The files that belong to cases."""
+        return (self.data_dir / "attachments").absolute()
+
+    @property
     def database(self) -> str:
         """The database's SQLAlchemy address."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'hotline.db').absolute()}"

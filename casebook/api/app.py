@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from casebook.api import (
     alert_routes,
+    case_routes,
     console_routes,
     health_routes,
     knowledge_routes,
@@ -19,8 +20,15 @@ from casebook.api import (
 from casebook.api.deps import ApiDeps, SignInLimits
 from casebook.api.metrics import HttpMetrics, MeasureRequests
 from casebook.api.middleware import BodyLimit, LastResort, SameOriginOnly, SecurityHeaders
+from casebook.handling.oversight import MAX_FILE_BYTES
 
 BODY_LIMIT_BYTES = 256 * 1024
+_FORM_BYTES = 64 * 1024
+UPLOADS = {
+    "/attachments": MAX_FILE_BYTES + _FORM_BYTES,
+    "/imports": case_routes.IMPORT_BYTES + _FORM_BYTES,
+}
+"""Ends of the paths that take a file."""
 
 
 def create_app(deps: ApiDeps) -> FastAPI:
@@ -35,7 +43,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.deps = deps
     app.state.sign_in_limits = SignInLimits.by_clock(deps.clock)
     problems.install(app)
-    for routes in (session_routes, voicemail_routes, alert_routes, health_routes, console_routes):
+    for routes in (session_routes, voicemail_routes, alert_routes, case_routes, health_routes, console_routes):
         app.include_router(routes.router)
     if deps.knowledge is not None:
         app.include_router(knowledge_routes.router)
@@ -45,7 +53,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
         open311_routes.install(app, deps.clock)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
+    app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, longer=UPLOADS)
     app.add_middleware(SameOriginOnly, prefixes=("/api/",))
     app.add_middleware(LastResort)
     app.add_middleware(MeasureRequests, metrics=HttpMetrics(deps.registry))

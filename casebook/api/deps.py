@@ -16,7 +16,10 @@ from casebook.api.attempts import AttemptLimit
 from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.problems import Problem
 from casebook.store.alerts import Alerts
+from casebook.store.casework import Casework
+from casebook.store.files import Files
 from casebook.store.notices import Inbox
+from casebook.store.queries import Cases
 from casebook.store.users import User, Users
 from casebook.store.voicemails import Voicemails
 
@@ -25,6 +28,9 @@ from casebook.store.voicemails import Voicemails
 class ApiDeps:
     """Everything that `create_app` needs; `config` builds it."""
 
+    casework: Casework
+    cases: Cases
+    files: Files
     voicemails: Voicemails
     alerts: Alerts
     inbox: Inbox
@@ -99,4 +105,14 @@ async def _idempotency_key(
 
 
 SignedIn = Annotated[User, Depends(_signed_in)]
+
+
+def _reviewing(user: SignedIn, deps: Deps) -> User:
+    if not deps.cases.rights(user.actor()).intake:
+        raise Problem("forbidden")
+    return user
+
+
+Reviewing = Annotated[User, Depends(_reviewing)]
+"""Somebody to whom voicemails and their alarms belong."""
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]

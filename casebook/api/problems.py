@@ -104,6 +104,9 @@ def _on_problem(_: Request, error: Exception) -> Response:
 
 def _on_case_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, CaseError)  # noqa: S101 - registered for this class
+    if error.code in ("guard", "bad_value", "missing_reason", "forbidden"):
+        # What stands in the way, in the words of whoever refused it; all of them are ours and name nobody.
+        return _response(SENTENCES[error.code][0], error.code, str(error))
     return problem_response(error.code)
 
 

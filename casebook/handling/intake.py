@@ -10,7 +10,7 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.clocks import Span
 from casebook.handling.record import CaseRecord
-from casebook.handling.scene import Outcome, Scene, Timer, Told, guard, needs
+from casebook.handling.scene import Outcome, Scene, Timer, Told, guard, mark, needs
 from casebook.rulebook import Rulebook
 
 NO_PLACE = "无地点"
@@ -193,4 +193,4 @@ def _over(
 def archive_timer(scene: Scene) -> Timer:
     """When a case that is over now goes to the archive."""
     run_at = scene.now + timedelta(days=scene.book.deadlines.archive_d)
-    return Timer("archive", run_at, marks=scene.now.isoformat())
+    return Timer("archive", run_at, marks=mark(scene.now))

@@ -19,6 +19,7 @@ from casebook.handling.scene import (
     due_timers,
     guard,
     lead_of,
+    mark,
     needs,
     own_co,
     own_lead,
@@ -42,13 +43,13 @@ def dispatch(case: CaseRecord, command: do.Dispatch, scene: Scene) -> Outcome:
         guard(len(set(case.returns.split(",")) - {""}) < 2, "已有两家单位退单，请先会商。")
     rule = _rule(case, command, scene)
     made = _orders(case, (lead, *helpers), basis, rule, scene, granted=command.contact_granted or not case.secret)
-    sent = replace(case, lead_unit=lead, returns="")
+    sent = replace(case, lead_unit=lead, returns=case.returns if case.state == states.TRIAGE else "")
     for order in made:
         sent = sent.with_order(order)
     text = f"{case.case_no}：{case.title}"[:100]
     told = tuple(Told("order", f"unit:{order.unit}", "新工单待签收", text) for order in made)
     timers = tuple(
-        Timer("auto_sign", order.sign_due_at or scene.now, order.seq, (order.sign_due_at or scene.now).isoformat())
+        Timer("auto_sign", order.sign_due_at or scene.now, order.seq, mark(order.sign_due_at or scene.now))
         for order in made
     )
     return Outcome(sent, states.DISPATCHED, (*timers, *due_timers(made[0], scene.now)), told)
@@ -158,7 +159,7 @@ def reject_return(case: CaseRecord, command: do.RejectReturn, scene: Scene) -> O
     state = states.HANDLING if order.signed_at else states.DISPATCHED
     timers: tuple[Timer, ...] = ()
     if order.signed_at is None and order.sign_due_at is not None:
-        timers = (Timer("auto_sign", max(order.sign_due_at, scene.now), order.seq, order.sign_due_at.isoformat()),)
+        timers = (Timer("auto_sign", max(order.sign_due_at, scene.now), order.seq, mark(order.sign_due_at)),)
     return Outcome(case.with_order(replace(order, final=True)), state, timers, (told,))
 
 
@@ -253,7 +254,7 @@ def suspend(case: CaseRecord, command: do.Suspend, scene: Scene) -> Outcome:
         Told("suspended", f"unit:{order.unit}", "工单已挂起", case.case_no),
         Told("suspended", "citizen", "办理暂停", f"{case.case_no} 暂停办理：{command.note}"[:200]),
     )
-    timer = Timer("resume", command.until, order.seq, command.until.isoformat())
+    timer = Timer("resume", command.until, order.seq, mark(command.until))
     return Outcome(case.with_order(held), states.SUSPENDED, (timer,), told)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from casebook.calendar import Calendar
 from casebook.errors import CaseError
 from casebook.handling.clocks import Span
-from casebook.handling.record import CaseRecord, OrderRecord
+from casebook.handling.record import CaseRecord, OrderRecord, plain
 from casebook.roles import Actor
 from casebook.rulebook import LimitRule, Rulebook
 
@@ -102,11 +102,16 @@ def rule_of(order: OrderRecord, book: Rulebook) -> LimitRule:
     return book.limit(order.rule)
 
 
+def mark(moment: datetime) -> str:
+    """A moment as timers carry it: one spelling in whatever zone it came."""
+    return str(plain(moment))
+
+
 def due_timers(order: OrderRecord, start: datetime) -> tuple[Timer, ...]:
     """Urgings at yellow and at red; a due time that has moved since makes them mean nothing."""
     if order.due_at is None:
         return ()
-    marks = order.due_at.isoformat()
+    marks = mark(order.due_at)
     yellow = start + (order.due_at - start) * _YELLOW
     return (
         Timer("urge_yellow", yellow, order.seq, marks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import date, timedelta
 
@@ -15,6 +16,7 @@ FIRST_YEAR = 2009
 """The line opened on 2009-12-29."""
 LAST_SEEDED_YEAR = 2027
 _SOURCE = "holidays"
+_AGE_S = 60
 
 
 def load_calendar(connection: Connection) -> Calendar:
@@ -23,6 +25,19 @@ def load_calendar(connection: Connection) -> Calendar:
     years = connection.execute(select(calendar_year.c.year, calendar_year.c.provisional))
     states = {row.year: "provisional" if row.provisional else "announced" for row in years}
     return Calendar((SpecialDay(*row) for row in days), states)  # type: ignore[arg-type]
+
+
+class Days:
+    """The calendar, read again once a minute: somebody may have corrected it."""
+
+    def __init__(self) -> None:
+        self._read: tuple[float, Calendar] | None = None
+
+    def calendar(self, connection: Connection) -> Calendar:
+        """As it stood within the last minute."""
+        if self._read is None or time.monotonic() - self._read[0] > _AGE_S:
+            self._read = (time.monotonic(), load_calendar(connection))
+        return self._read[1]
 
 
 def seed_calendar(connection: Connection) -> None:

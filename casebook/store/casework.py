@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -12,29 +11,30 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from casebook import states
-from casebook.calendar import Calendar
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.decide import Decision, decide
-from casebook.handling.record import CaseRecord, whole_ms
+from casebook.handling.record import CASE_FIELDS, CaseRecord, whole_ms
 from casebook.handling.scene import Scene
 from casebook.hashchain import GENESIS
 from casebook.numbering import new_query_code
 from casebook.privacy import Privacy
 from casebook.roles import Actor
 from casebook.rulebook import Rulebook, city_day
-from casebook.store.calendar import load_calendar
+from casebook.store.calendar import Days
 from casebook.store.cases import QUERY_CODE, next_number
 from casebook.store.citizens import citizen_of_call, keep_citizen
+from casebook.store.engine import reading
 from casebook.store.history import append_event
-from casebook.store.records import case_values, load_orders, read_case, select_case, write_case
+from casebook.store.records import load_orders, read_case, select_case, write_case
 from casebook.store.schema import attachment, case_, event
 from casebook.store.telling import Channels, tell
 from casebook.store.timers import set_timers
 
 _C = TypeVar("_C", bound=do.Command)
 _STALE = "案件已被他人修改，请刷新后再操作。"
-_CALENDAR_AGE_S = 60
+# One statement, whose parameters alone differ: SQLAlchemy compiles it once.
+_NEW_CASE = insert(case_).returning(case_.c.id)
 _COUNTER = text(
     "INSERT INTO case_counter (day, n) VALUES (:day, 1)"
     " ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n"
@@ -65,7 +65,7 @@ class Casework:
         self.book = book
         self._clock = clock
         self._channels: Channels = channels or {}
-        self._calendar: tuple[float, Calendar] | None = None
+        self._days = Days()
 
     def register(self, command: do.Register, *, channel: str, actor: Actor, idempotency_key: str) -> Registered:
         """Register a demand that has no case yet (E1). The same key again: the same case.
@@ -76,8 +76,6 @@ class Casework:
         command = _whole_ms(command)
         try:
             with self._engine.begin() as connection:
-                if done := self._registered(connection, key):
-                    return done
                 scene = self._scene(connection, actor, now)
                 case_no, code = next_number(connection, now), new_query_code()
                 new = CaseRecord(case_no=case_no, channel=channel)
@@ -86,25 +84,29 @@ class Casework:
                 )
                 decision = decide(named, command, scene)
                 decision = replace(decision, payload=_with_citizen(decision.payload, named.citizen_id))
-                case_id = connection.execute(
-                    insert(case_)
-                    .values(
-                        case_no=case_no,
-                        channel=channel,
-                        query_code_enc=self._privacy.encrypt(code, f"{QUERY_CODE}:{case_no}"),
-                        query_code_hmac=self._privacy.index(code, f"{QUERY_CODE}:{case_no}"),
-                        **{"title": "", "body": "", **case_values(new, decision.case)},
-                    )
-                    .returning(case_.c.id)
-                ).scalar_one()
+                place = f"{QUERY_CODE}:{case_no}"
+                row = {
+                    "case_no": case_no,
+                    "channel": channel,
+                    "query_code_enc": self._privacy.encrypt(code, place),
+                    "query_code_hmac": self._privacy.index(code, place),
+                    **{name: getattr(decision.case, name) for name in CASE_FIELDS},
+                }
+                case_id = connection.execute(_NEW_CASE, row).scalar_one()
                 self._record(connection, case_id, new, decision, actor, key, now, command.EVENT, last=(0, GENESIS))
                 return Registered(case_no, code)
         except IntegrityError as error:
-            # The same key in another transaction, a moment earlier.
-            with self._engine.begin() as connection:
+            # Done before: the number just taken went back with the transaction, and that case is told again.
+            with reading(self._engine) as connection:
                 if done := self._registered(connection, key):
                     return done
             raise CaseError("stale_version", _STALE) from error
+
+    def try_out(self, command: do.Register, *, channel: str, actor: Actor) -> None:
+        """Decide on a registration and write nothing. Raises CaseError as `register`."""
+        with reading(self._engine) as connection:
+            scene = self._scene(connection, actor, whole_ms(self._clock()))
+        decide(CaseRecord(case_no="", channel=channel), _whole_ms(command), scene)
 
     def execute(
         self, case_no: str, command: do.Command, *, version: int | None, actor: Actor, idempotency_key: str
@@ -188,17 +190,11 @@ class Casework:
         def next_supervision() -> str:
             return f"{year}-{connection.execute(_COUNTER, {'day': year}).scalar_one():04d}"
 
-        return Scene(actor, now, self.book, self._days(connection), next_supervision, other)
-
-    def _days(self, connection: Connection) -> Calendar:
-        """The calendar, read again once a minute: somebody may have corrected it."""
-        if self._calendar is None or time.monotonic() - self._calendar[0] > _CALENDAR_AGE_S:
-            self._calendar = (time.monotonic(), load_calendar(connection))
-        return self._calendar[1]
+        return Scene(actor, now, self.book, self._days.calendar(connection), next_supervision, other)
 
     def report_by(self, connection: Connection, now: datetime) -> datetime:
         """By when a unit reports on a supervision order that the hotline issues itself."""
-        return self._days(connection).deadline(now, self.book.deadlines.supervise_wd)
+        return self._days.calendar(connection).deadline(now, self.book.deadlines.supervise_wd)
 
     def _other(self, connection: Connection, case: CaseRecord, command: do.Command) -> CaseRecord | None:
         """The master that a merge names, or that a merged case has."""

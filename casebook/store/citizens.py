@@ -31,8 +31,8 @@ def keep_citizen(connection: Connection, privacy: Privacy, phone: str, name: str
         "name_enc": privacy.encrypt(name, f"citizen.name:{index}") if name else None,
         "created_at": now,
     }
-    statement = dialect.insert(citizen).values(values).on_conflict_do_nothing(index_elements=["phone_hmac"])
-    new: int | None = connection.execute(statement.returning(citizen.c.id)).scalar_one_or_none()
+    statement = dialect.insert(citizen).on_conflict_do_nothing(index_elements=["phone_hmac"]).returning(citizen.c.id)
+    new: int | None = connection.execute(statement, values).scalar_one_or_none()
     if new is not None:
         return new
     known = connection.execute(

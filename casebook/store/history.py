@@ -47,7 +47,7 @@ def append_event(
     }
     values["hash"] = digest(previous, {"case_no": case_no, **values})
     connection.execute(
-        insert(event).values(case_id=case_id, prev_hash=previous, idempotency_key=idempotency_key, **values)
+        insert(event), {"case_id": case_id, "prev_hash": previous, "idempotency_key": idempotency_key, **values}
     )
 
 

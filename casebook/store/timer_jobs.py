@@ -14,6 +14,7 @@ from casebook import states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.record import LEAD, CaseRecord, OrderRecord, whole_ms
+from casebook.handling.scene import mark
 from casebook.roles import THE_SYSTEM
 from casebook.store.casework import Casework
 from casebook.store.records import load_orders, read_case, select_case
@@ -55,7 +56,7 @@ def _command(
 ) -> do.Command | None:
     match kind:
         case "archive":
-            return do.Archive() if case.closed_at is not None and case.closed_at.isoformat() == marks else None
+            return do.Archive() if case.closed_at is not None and mark(case.closed_at) == marks else None
         case "auto_sign" if order is not None and order.signed_at is None and order.returned_at is None:
             return do.Sign() if order.role == LEAD else do.CoSign(unit=order.unit)
         case "auto_sign" if order is not None and order.signed_at is None and order.final:
@@ -73,7 +74,7 @@ def _command(
 
 def _stands(case: CaseRecord, order: OrderRecord, marks: str) -> bool:
     """Whether the unit still has the order under the due time for which the timer was set."""
-    due = order.due_at.isoformat() if order.due_at else ""
+    due = mark(order.due_at) if order.due_at else ""
     return case.state in (states.DISPATCHED, states.HANDLING) and due == marks and order.fed_back_at is None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from casebook.privacy import Privacy
 from casebook.roles import Actor
 from casebook.store.alerts import AlertItem, alerts_of
 from casebook.store.casework import Casework
+from casebook.store.cursors import make_cursor, read_cursor
 from casebook.store.engine import reading
 from casebook.store.history import body_of
 from casebook.store.schema import access_log, call, case_, event, outbox, recording, transcript
@@ -146,13 +145,13 @@ class Voicemails:
         if state is not None:
             statement = statement.where(case_.c.state == state)
         if cursor is not None:
-            statement = statement.where(case_.c.id < _read_cursor(cursor))
+            statement = statement.where(case_.c.id < read_cursor(cursor))
         with reading(self._engine) as connection:
             rows = connection.execute(statement).all()
             shown, more = rows[:limit], len(rows) > limit
             alerts = alerts_of(connection, [row.id for row in shown])
         items = [VoicemailItem(**_item(row, alerts)) for row in shown]
-        return Page(items, _cursor(shown[-1].id) if more else None)
+        return Page(items, make_cursor(shown[-1].id) if more else None)
 
     def get(self, case_no: str) -> VoicemailDetail:
         """One voicemail. Raises CaseError not_found."""
@@ -286,17 +285,3 @@ def _history(row: Row[Any]) -> HistoryEvent:
         row.to_state,
         json.loads(row.payload),
     )
-
-
-def _cursor(case_id: int) -> str:
-    return base64.urlsafe_b64encode(f"v1:{case_id}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> int:
-    try:
-        version, _, number = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(":")
-        if version == "v1" and len(number) <= 18:
-            return int(number)
-    except (ValueError, binascii.Error):
-        pass
-    raise CaseError("bad_value", "分页位置无效，请从头开始。")

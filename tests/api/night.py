@@ -20,7 +20,9 @@ from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
 from casebook.store.calls import SqlCallStore
 from casebook.store.casework import Casework
 from casebook.store.engine import open_engine
+from casebook.store.files import Files
 from casebook.store.notices import Address, Inbox
+from casebook.store.queries import Cases
 from casebook.store.schema import metadata, recording
 from casebook.store.transcripts import save_transcript
 from casebook.store.users import Users
@@ -65,6 +67,7 @@ class Night:
         metadata.create_all(self.engine)
         self.calls = SqlCallStore(self.engine, Privacy("a secret of the tests"))
         self.casework = Casework(self.engine, self.calls.privacy, load_rulebook(CITY), self.clock)
+        self.cases = Cases(self.engine, self.calls.privacy, self.casework.book, self.clock)
         self.voicemails = Voicemails(self.engine, self.calls.privacy, self.casework)
         self.alerts = Alerts(self.engine)
         self.inbox = Inbox(self.engine)
@@ -81,6 +84,9 @@ class Night:
     def deps(self, *, cookie_secure: bool = False) -> ApiDeps:
         """What the application is built from."""
         return ApiDeps(
+            casework=self.casework,
+            cases=self.cases,
+            files=Files(self.folder / "attachments"),
             voicemails=self.voicemails,
             alerts=self.alerts,
             inbox=self.inbox,
