@@ -23,11 +23,13 @@ from casebook.rulebook import load_rulebook
 from casebook.store import open_engine, upgrade
 from casebook.store.alerts import Alerts
 from casebook.store.casework import Casework, Registered
+from casebook.store.files import Files
 from casebook.store.knowledge import Knowledge
 from casebook.store.knowledge_gaps import KnowledgeGaps
 from casebook.store.knowledge_index import KnowledgeSearch
 from casebook.store.notices import Inbox
 from casebook.store.public import PublicCases, PublicQuery
+from casebook.store.queries import Cases
 from casebook.store.suggestions import Suggestions
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
@@ -70,6 +72,9 @@ class Pages:
         adviser = Adviser(catalogue, self._model, places, CatalogueUnits(self.book), suggestions, self.clock)
         return create_app(
             ApiDeps(
+                casework=self.casework,
+                cases=Cases(self.engine, self.privacy, self.book, self.clock),
+                files=Files(self._folder / "attachments"),
                 voicemails=Voicemails(self.engine, self.privacy, self.casework),
                 alerts=Alerts(self.engine),
                 inbox=Inbox(self.engine),
