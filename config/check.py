@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from call_router.directory import Directory, DirectoryError
-from casebook.rulebook import RulebookError, load_rulebook
+from casebook.rulebook import Rulebook, RulebookError, load_rulebook
+from casebook.suggest.catalogue import Catalogue, CatalogueError
 from config import notices, prompts
 from config.city_words import load_reader
 from config.twilio import OUTBOUND_FLOWS
+from config.suggestions import load_catalogue
 from config.wiring import load_flow
 from ivr import flow
 from ivr.flow import FlowError
@@ -25,6 +27,7 @@ _WRONG = (
     MattersError,
     notices.NoticesError,
     RulebookError,
+    CatalogueError,
 )
 
 
@@ -37,7 +40,8 @@ def check_city(city_dir: Path) -> list[str]:
         texts = prompts.texts(city_dir)
         load_reader(city_dir)
         notices.load(city_dir / "notices.yaml")
-        load_rulebook(city_dir)
+        book = load_rulebook(city_dir)
+        catalogue, _ = load_catalogue(city_dir)
     except _WRONG as error:
         return [str(error)]
     except OSError as error:
@@ -51,4 +55,14 @@ def check_city(city_dir: Path) -> list[str]:
             for finding in flow.lint(one, name, texts, directory.targets(), (), answers=False)
         ),
         *(str(finding) for finding in prompts.lint(city_dir)),
+        *_strangers(catalogue, book),
+    ]
+
+
+def _strangers(catalogue: Catalogue, book: Rulebook) -> list[str]:
+    """Matters that one of matters.yaml and routing.yaml has and the other has not."""
+    accepted, routed = {one.name for one in catalogue.matters if one.accepted}, book.matters()
+    return [
+        *(f"matters.yaml: {name} is in no group of routing.yaml" for name in sorted(accepted - routed)),
+        *(f"routing.yaml: {name} is no accepted matter of matters.yaml" for name in sorted(routed - accepted)),
     ]

@@ -21,18 +21,26 @@ from call_router.calls_file import CallsFile
 from call_router.reaper import Reaper
 from casebook.api.app import create_app
 from casebook.api.deps import ApiDeps
+from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
+from casebook.api.open311 import DEMANDS, open_matters
 from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
+from casebook.store.knowledge import Knowledge
+from casebook.store.knowledge_gaps import KnowledgeGaps
+from casebook.store.knowledge_index import KnowledgeSearch
 from casebook.store.nightly import plan_night
 from casebook.store.notices import Inbox
+from casebook.store.public import PublicCases, PublicQuery
+from casebook.store.suggestions import Suggestions
 from config import twilio
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
 from config.model import check_model
 from config.pbx import ami_secret
 from config.settings import Settings, SettingsError
+from config.suggestions import adviser
 from config.wiring import Hotline, utc_now
 from ivr.twilio.routes import beside
 from ivr.twilio.routes import create_app as create_webhooks
@@ -55,7 +63,8 @@ def serve_web(hotline: Hotline) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.http_proxies),
+            forwarded_allow_ips=settings.http_proxies,
         )
     )
     server.run()
@@ -65,6 +74,7 @@ def api_deps(hotline: Hotline) -> ApiDeps:
     """What the API is built from."""
     settings = hotline.settings
     built = CONSOLE_DIR / "dist"
+    advice = adviser(hotline)
     return ApiDeps(
         casework=hotline.casework,
         cases=hotline.cases,
@@ -73,6 +83,20 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         alerts=Alerts(hotline.engine),
         inbox=Inbox(hotline.engine),
         users=hotline.users,
+        knowledge=KnowledgeDeps(
+            entries=Knowledge(hotline.engine),
+            search=KnowledgeSearch(hotline.engine),
+            gaps=KnowledgeGaps(hotline.engine),
+            adviser=advice,
+            suggestions=Suggestions(hotline.engine),
+        ),
+        public=PublicDeps(
+            query=PublicQuery(hotline.engine, hotline.privacy),
+            cases=PublicCases(hotline.engine, DEMANDS, [matter.name for matter in open_matters(advice.catalogue)]),
+            casework=hotline.casework,
+            catalogue=advice.catalogue,
+            keys=settings.open311_programs,
+        ),
         recordings_dir=settings.recordings_dir,
         console_dir=built if (built / "index.html").is_file() else None,
         readiness=lambda: readiness(hotline),

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 CITY = Path(__file__).parent / "city"
 _E164 = re.compile(r"\+[1-9]\d{7,14}")
 _SIP_HOST = re.compile(r"[A-Za-z0-9.-]{1,100}(:\d{1,5})?")
+_PROGRAM = re.compile(r"[a-z0-9_-]{1,32}")
 _PEER = re.compile(r"[A-Za-z0-9_.-]+:\d{1,5}")
 
 
@@ -43,6 +44,10 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = ""
     """Where browsers reach the console; https makes its cookies secure."""
+    http_proxies: str = ""
+    """Addresses of reverse proxies, comma-separated, whose X-Forwarded-For says where a request comes from."""
+    open311_keys: str = ""
+    """name=key,name=key: programs that may open cases by Open311; a key has at least 24 characters."""
 
     agi_host: str = "127.0.0.1"
     agi_port: int = Field(default=4573, ge=1, le=65535)
@@ -153,6 +158,16 @@ class Settings(BaseSettings):
             raise ValueError("NOTIFY_WEBHOOK_SECRET must have at least 16 characters when there is a webhook")
         return self
 
+    @field_validator("open311_keys")
+    @classmethod
+    def _long_keys(cls, value: str) -> str:
+        pairs = [pair.strip().partition("=") for pair in value.split(",")] if value else []
+        if any(not _PROGRAM.fullmatch(name) or len(key) < 24 for name, _, key in pairs):
+            raise ValueError("must be name=key,name=key with keys of at least 24 characters")
+        if len({name for name, _, _ in pairs}) != len(pairs):
+            raise ValueError("names a program twice")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -229,6 +244,12 @@ class Settings(BaseSettings):
     def agi_peers(self) -> tuple[str, ...]:
         """AGI_SERVERS as a tuple."""
         return tuple(peer.strip() for peer in self.agi_servers.split(","))
+
+    @property
+    def open311_programs(self) -> dict[str, str]:
+        """OPEN311_KEYS by name."""
+        pairs = (pair.strip().partition("=") for pair in self.open311_keys.split(",") if pair.strip())
+        return {name: key for name, _, key in pairs}
 
     def require_secret(self) -> str:
         """SECRET_KEY. Raises SettingsError where there is none."""

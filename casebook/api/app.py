@@ -9,8 +9,12 @@ from casebook.api import (
     case_routes,
     console_routes,
     health_routes,
+    knowledge_routes,
+    open311_routes,
     problems,
+    public_routes,
     session_routes,
+    suggestion_routes,
     voicemail_routes,
 )
 from casebook.api.deps import ApiDeps, SignInLimits
@@ -41,6 +45,12 @@ def create_app(deps: ApiDeps) -> FastAPI:
     problems.install(app)
     for routes in (session_routes, voicemail_routes, alert_routes, case_routes, health_routes, console_routes):
         app.include_router(routes.router)
+    if deps.knowledge is not None:
+        app.include_router(knowledge_routes.router)
+        app.include_router(suggestion_routes.router)
+    if deps.public is not None:
+        app.include_router(public_routes.router)
+        open311_routes.install(app, deps.clock)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, longer=UPLOADS)

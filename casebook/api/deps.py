@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Request
 from prometheus_client import CollectorRegistry
 
 from casebook.api.attempts import AttemptLimit
+from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.problems import Problem
 from casebook.store.alerts import Alerts
 from casebook.store.casework import Casework
@@ -42,6 +43,9 @@ class ApiDeps:
     clock: Callable[[], datetime]
     cookie_secure: bool
     """True where the public address is https."""
+    knowledge: KnowledgeDeps | None = None
+    public: PublicDeps | None = None
+    """Without them, their routes are not there."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 

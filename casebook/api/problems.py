@@ -30,6 +30,8 @@ SENTENCES: dict[str, tuple[int, str]] = {
     "not_signed_in": (401, "请先登录。"),
     "bad_credentials": (401, "用户名或密码不对。"),
     "too_many_attempts": (429, "登录尝试太多，请稍后再试。"),
+    "wrong_query": (404, "编号或查询码不对。"),
+    "too_many_queries": (429, "输错次数太多，请稍后再试，或拨打 12345 由话务员查询。"),
     "csrf": (403, "请求的来源不可信，已拒绝。请从控制台页面操作。"),
     "missing_idempotency_key": (400, "缺少有效的 Idempotency-Key 请求头（1 到 128 个可见字符）。"),
     "recording_missing": (404, "没有找到这段录音。"),

@@ -1,5 +1,6 @@
 """The one store of calls and cases; the only code that speaks SQL."""
 
+from casebook.store import knowledge_schema  # noqa: F401 - its tables belong to the schema
 from casebook.store.engine import open_engine
 from casebook.store.migrate import upgrade
 
