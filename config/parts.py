@@ -25,6 +25,7 @@ from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
 from casebook.store.notices import Inbox
+from config.board import board_feed, telephone_record
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
 from config.model import check_model
@@ -162,6 +163,8 @@ async def _route(hotline: Hotline, stop: threading.Event) -> None:
 
     def on_event(event: Fields) -> None:
         reaper.on_event(event)
+        if feed:
+            feed.on_event(event)
 
     ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, ami_secret(settings), on_event=on_event)
     settings.calls_dir.mkdir(parents=True, exist_ok=True)
@@ -174,7 +177,9 @@ async def _route(hotline: Hotline, stop: threading.Event) -> None:
         system_name=settings.system_name,
         clock=utc_now,
     )
-    tasks = [asyncio.create_task(ami.run()), asyncio.create_task(reaper.run())]
+    feed = board_feed(hotline, ami)
+    jobs = [ami.run(), reaper.run(), telephone_record(hotline, ami).run(), *([feed.run()] if feed else [])]
+    tasks = [asyncio.create_task(job) for job in jobs]
     await asyncio.to_thread(stop.wait)
     for task in tasks:
         task.cancel()

@@ -179,6 +179,11 @@ class Settings(BaseSettings):
         return (self.data_dir / "calls").absolute()
 
     @property
+    def pbx_log_dir(self) -> Path:
+        """Where the PBX writes its log of the queues."""
+        return (self.data_dir / "pbx" / "log").absolute()
+
+    @property
     def database(self) -> str:
         """The database's SQLAlchemy address."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'hotline.db').absolute()}"

@@ -1,6 +1,7 @@
 """The one store of calls and cases; the only code that speaks SQL."""
 
+from casebook.store import telephone_tables
 from casebook.store.engine import open_engine
 from casebook.store.migrate import upgrade
 
-__all__ = ["open_engine", "upgrade"]
+__all__ = ["open_engine", "telephone_tables", "upgrade"]

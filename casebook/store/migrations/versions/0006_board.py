@@ -1,0 +1,75 @@
+"""The telephone service: visits to queues, agents' times, figures of each half hour, and the linkage"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from casebook.store.schema import UtcDateTime
+
+revision = "0006"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "queue_visit",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("call_id", sa.String(length=64), nullable=False),
+        sa.Column("queue", sa.String(length=64), nullable=False),
+        sa.Column("entered_at", UtcDateTime(), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("wait_s", sa.Integer(), nullable=True),
+        sa.Column("answered_at", UtcDateTime(), nullable=True),
+        sa.Column("agent", sa.String(length=80), nullable=False),
+        sa.Column("talk_s", sa.Integer(), nullable=True),
+        sa.Column("acw_s", sa.Integer(), nullable=True),
+        sa.Column("left_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_queue_visit")),
+        sa.UniqueConstraint("call_id", "queue", "entered_at", name=op.f("uq_queue_visit_call_id")),
+    )
+    op.create_index(op.f("ix_queue_visit_entered_at"), "queue_visit", ["entered_at"])
+    op.create_index("ix_queue_visit_agent", "queue_visit", ["agent", "id"])
+    op.create_index(
+        "ix_queue_visit_open",
+        "queue_visit",
+        ["id"],
+        sqlite_where=sa.text("left_at IS NULL"),
+        postgresql_where=sa.text("left_at IS NULL"),
+    )
+    op.create_table(
+        "agent_time",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("agent", sa.String(length=80), nullable=False),
+        sa.Column("queue", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("began_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_agent_time")),
+        sa.UniqueConstraint("agent", "queue", "kind", "began_at", name=op.f("uq_agent_time_agent")),
+    )
+    op.create_index("ix_agent_time_ended_at", "agent_time", ["ended_at"])
+    op.create_table(
+        "telephone_interval",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("queue", sa.String(length=64), nullable=False),
+        sa.Column("began_at", UtcDateTime(), nullable=False),
+        sa.Column("definition_version", sa.Integer(), nullable=False),
+        sa.Column("cut_off", UtcDateTime(), nullable=False),
+        sa.Column("figures", sa.Text(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_telephone_interval")),
+    )
+    op.create_index("ix_telephone_interval_began_at", "telephone_interval", ["began_at", "queue"])
+    op.create_table(
+        "reading_position",
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("file", sa.BigInteger(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_reading_position")),
+    )
