@@ -69,6 +69,10 @@ class BoardFeed:
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        async with self._redis:
+            await self._follow()
+
+    async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
         resync_at = beat_at = loop.time()
         while True:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from contextlib import suppress
+from types import FrameType
 
 import dramatiq
 import redis
@@ -19,12 +20,14 @@ from call_router.ami import Ami, Fields
 from call_router.calls_file import CallsFile
 from call_router.reaper import Reaper
 from casebook.api.app import create_app
+from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
 from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
 from casebook.store.notices import Inbox
+from casebook.store.telephone_figures import TelephoneFigures
 from config.board import board_feed, telephone_record
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
@@ -35,13 +38,15 @@ from config.wiring import Hotline, utc_now
 from transcription.model import ModelMissing
 
 _DRAIN_S = 15
+_STREAMS_S = 5
 
 
 def serve_web(hotline: Hotline) -> None:
     """The console and the REST API, until SIGTERM."""
     settings = hotline.settings
-    app = create_app(api_deps(hotline))
-    server = uvicorn.Server(
+    deps = api_deps(hotline)
+    app = create_app(deps)
+    server = _Server(
         uvicorn.Config(
             app,
             host=settings.http_host,
@@ -50,9 +55,23 @@ def serve_web(hotline: Hotline) -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            # A console that does not let go of its stream does not hold up a stop.
+            timeout_graceful_shutdown=_STREAMS_S,
         )
     )
+    server.board = deps.board
     server.run()
+
+
+class _Server(uvicorn.Server):
+    """Ends the boards' streams before it waits for requests under way."""
+
+    board: BoardHub | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.board is not None:
+            self.board.end_streams()
+        super().handle_exit(sig, frame)
 
 
 def api_deps(hotline: Hotline) -> ApiDeps:
@@ -69,6 +88,8 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         readiness=lambda: readiness(hotline),
         clock=utc_now,
         cookie_secure=settings.public_url.startswith("https:"),
+        telephone=TelephoneFigures(hotline.engine),
+        board=BoardHub(settings.redis_url) if settings.redis_url else None,
     )
 
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
-from casebook.api import alert_routes, console_routes, health_routes, problems, session_routes, voicemail_routes
+from casebook.api import (
+    alert_routes,
+    board_routes,
+    console_routes,
+    health_routes,
+    problems,
+    session_routes,
+    voicemail_routes,
+)
 from casebook.api.deps import ApiDeps, SignInLimits
 from casebook.api.metrics import HttpMetrics, MeasureRequests
 from casebook.api.middleware import BodyLimit, LastResort, SameOriginOnly, SecurityHeaders
@@ -14,7 +25,15 @@ BODY_LIMIT_BYTES = 256 * 1024
 
 def create_app(deps: ApiDeps) -> FastAPI:
     """Build the application. Its handlers are sync functions run on the thread pool, as the store is sync."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if deps.board is not None:
+            await deps.board.close()
+
     app = FastAPI(
+        lifespan=lifespan,
         title="12345 hotline",
         version="1",
         openapi_url="/api/v1/openapi.json",
@@ -24,7 +43,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.deps = deps
     app.state.sign_in_limits = SignInLimits.by_clock(deps.clock)
     problems.install(app)
-    for routes in (session_routes, voicemail_routes, alert_routes, health_routes, console_routes):
+    for routes in (session_routes, voicemail_routes, alert_routes, board_routes, health_routes, console_routes):
         app.include_router(routes.router)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.

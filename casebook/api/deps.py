@@ -13,9 +13,11 @@ from fastapi import Depends, Header, Request
 from prometheus_client import CollectorRegistry
 
 from casebook.api.attempts import AttemptLimit
+from casebook.api.board_hub import BoardHub
 from casebook.api.problems import Problem
 from casebook.store.alerts import Alerts
 from casebook.store.notices import Inbox
+from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.users import User, Users
 from casebook.store.voicemails import Voicemails
 
@@ -36,6 +38,9 @@ class ApiDeps:
     clock: Callable[[], datetime]
     cookie_secure: bool
     """True where the public address is https."""
+    telephone: TelephoneFigures
+    board: BoardHub | None = None
+    """The live board; None where there is no Redis."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 

@@ -30,6 +30,7 @@ SENTENCES: dict[str, tuple[int, str]] = {
     "too_many_attempts": (429, "登录尝试太多，请稍后再试。"),
     "csrf": (403, "请求的来源不可信，已拒绝。请从控制台页面操作。"),
     "missing_idempotency_key": (400, "缺少有效的 Idempotency-Key 请求头（1 到 128 个可见字符）。"),
+    "board_away": (503, "实时看板暂时不可用：消息服务没有配置。"),
     "recording_missing": (404, "没有找到这段录音。"),
     "too_large": (413, "提交的内容太大。"),
     "server_error": (500, "服务器出错了，请稍后再试；您填写的内容没有提交成功。"),

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select
 
 from casebook.api.app import create_app
+from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
 from casebook.privacy import Privacy
 from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
@@ -20,6 +21,7 @@ from casebook.store.calls import SqlCallStore
 from casebook.store.engine import open_engine
 from casebook.store.notices import Address, Inbox
 from casebook.store.schema import metadata, recording
+from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.transcripts import save_transcript
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
@@ -56,6 +58,8 @@ class Night:
     problems: dict[str, str | None] = field(default_factory=lambda: {"store": None, "broker": None, "model": None})
     now: datetime | None = None
     """Stops the application's clock when set."""
+    redis_url: str = ""
+    """Where the live board is; empty for none."""
 
     def __post_init__(self) -> None:
         self.engine: Engine = open_engine(f"sqlite:///{self.folder / 'night.db'}")
@@ -86,6 +90,8 @@ class Night:
             readiness=lambda: self.problems,
             clock=self.clock,
             cookie_secure=cookie_secure,
+            telephone=TelephoneFigures(self.engine),
+            board=BoardHub(self.redis_url) if self.redis_url else None,
         )
 
     def app(self, *, cookie_secure: bool = False) -> FastAPI:
