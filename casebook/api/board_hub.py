@@ -87,7 +87,7 @@ class BoardHub:
                 self._stop()
 
     def end_streams(self) -> None:
-        """Let the consoles go: a server that stops does not wait for them. Safe in a signal handler and from another thread."""
+        """Let the consoles go: a server that stops does not wait for them. Safe from a signal handler or a thread."""
         for console in tuple(self._consoles):
             console.loop.call_soon_threadsafe(self._end, console)
 
