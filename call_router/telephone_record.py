@@ -46,6 +46,8 @@ class TelephoneRecord:
         self._figures = figures
         self._source = source
         self._clock = clock
+        self.was_read = asyncio.Event()
+        """Set after the first reading: what the log tells of calls that ended meanwhile is in the store."""
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -58,6 +60,8 @@ class TelephoneRecord:
                     keep_at = self._clock() + timedelta(seconds=_KEEP_S)
             except Exception as error:  # noqa: BLE001 - a database that is away comes back; the log waits meanwhile
                 structlog.get_logger().error("telephone record waits", error=type(error).__name__)
+            else:
+                self.was_read.set()
             await asyncio.sleep(_READ_S)
 
     async def read(self) -> None:

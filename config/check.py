@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from call_router.directory import Directory, DirectoryError
-from config import notices, prompts
+from config import linkage, notices, prompts
 from config.city_words import load_reader
 from config.wiring import load_flow
 from ivr import flow
@@ -22,6 +22,7 @@ _WRONG = (
     AlarmsError,
     MattersError,
     notices.NoticesError,
+    linkage.LinkageError,
 )
 
 
@@ -33,6 +34,7 @@ def check_city(city_dir: Path) -> list[str]:
         texts = prompts.texts(city_dir)
         load_reader(city_dir)
         notices.load(city_dir / "notices.yaml")
+        linkage.load(city_dir / "linkage.yaml")
     except _WRONG as error:
         return [str(error)]
     except OSError as error:

@@ -16,6 +16,7 @@ from casebook.store.alerts import FoundAlarm, raise_alerts
 from casebook.store.transcripts import save_transcript
 from config.city_words import load_reader
 from config.jobs import Handler, Unready, Writes
+from config.linkage import LinkageDelivery
 from config.model import load_transcriber
 from config.notices import notifier, routes
 from config.settings import Settings
@@ -28,7 +29,11 @@ from transcription.reading import Reading
 
 def handlers(settings: Settings) -> Mapping[str, Handler]:
     """The handlers of this installation. Raises the error of a city's file that is wrong."""
-    return {"transcribe": Transcription(settings), "notify": Notification(settings)}
+    return {
+        "transcribe": Transcription(settings),
+        "notify": Notification(settings),
+        "linkage": LinkageDelivery(settings),
+    }
 
 
 class Transcription:

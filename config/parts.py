@@ -26,12 +26,15 @@ from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
+from casebook.store.linkage import Linkage
 from casebook.store.notices import Inbox
 from casebook.store.telephone_figures import TelephoneFigures
 from config.board import board_feed, telephone_record
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
+from config.linkage import Telling, platforms
 from config.model import check_model
+from config.notices import routes
 from config.pbx import ami_secret
 from config.settings import Settings, SettingsError
 from config.wiring import Hotline, utc_now
@@ -89,6 +92,9 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         clock=utc_now,
         cookie_secure=settings.public_url.startswith("https:"),
         telephone=TelephoneFigures(hotline.engine),
+        linkage=Linkage(hotline.engine, hotline.privacy, routes(settings)),
+        platforms=platforms(settings),
+        linkage_secrets=settings.linkage_keys,
         board=BoardHub(settings.redis_url) if settings.redis_url else None,
     )
 
@@ -163,12 +169,15 @@ def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
     broker = build_broker(settings.redis_url)
     jobs = Jobs(hotline.outbox, handlers(settings), utc_now)
     relay = Relay(jobs, build_actors(broker, jobs))
+    telling = Telling(hotline.engine, settings)
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()
     relay.start()
+    telling.start()
     if problem := _model_problem(hotline):
         structlog.get_logger().warning("voicemails wait for a model", reason=problem)
     stop.wait()
+    telling.stop()
     relay.stop()
     worker.stop()
     broker.close()
@@ -198,8 +207,14 @@ async def _route(hotline: Hotline, stop: threading.Event) -> None:
         system_name=settings.system_name,
         clock=utc_now,
     )
-    feed = board_feed(hotline, ami)
-    jobs = [ami.run(), reaper.run(), telephone_record(hotline, ami).run(), *([feed.run()] if feed else [])]
+    feed, record = board_feed(hotline, ami), telephone_record(hotline, ami)
+
+    async def reap() -> None:
+        # What became of calls that ended while nobody followed stands in the queues' log.
+        await record.was_read.wait()
+        await reaper.run()
+
+    jobs = [ami.run(), record.run(), reap(), *([feed.run()] if feed else [])]
     tasks = [asyncio.create_task(job) for job in jobs]
     await asyncio.to_thread(stop.wait)
     for task in tasks:

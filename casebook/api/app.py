@@ -12,6 +12,7 @@ from casebook.api import (
     board_routes,
     console_routes,
     health_routes,
+    linkage_routes,
     problems,
     session_routes,
     voicemail_routes,
@@ -21,6 +22,16 @@ from casebook.api.metrics import HttpMetrics, MeasureRequests
 from casebook.api.middleware import BodyLimit, LastResort, SameOriginOnly, SecurityHeaders
 
 BODY_LIMIT_BYTES = 256 * 1024
+_ROUTES = (
+    session_routes,
+    voicemail_routes,
+    alert_routes,
+    board_routes,
+    linkage_routes,
+    health_routes,
+    # The console answers whatever nobody else does.
+    console_routes,
+)
 
 
 def create_app(deps: ApiDeps) -> FastAPI:
@@ -43,7 +54,15 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.deps = deps
     app.state.sign_in_limits = SignInLimits.by_clock(deps.clock)
     problems.install(app)
-    for routes in (session_routes, voicemail_routes, alert_routes, board_routes, health_routes, console_routes):
+    for routes in (
+        session_routes,
+        voicemail_routes,
+        alert_routes,
+        board_routes,
+        linkage_routes,
+        health_routes,
+        console_routes,
+    ):
         app.include_router(routes.router)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.

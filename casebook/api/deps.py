@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry
 from casebook.api.attempts import AttemptLimit
 from casebook.api.board_hub import BoardHub
 from casebook.api.problems import Problem
+from casebook.linkage import Platform
 from casebook.store.alerts import Alerts
+from casebook.store.linkage import Linkage
 from casebook.store.notices import Inbox
 from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.users import User, Users
@@ -39,6 +41,10 @@ class ApiDeps:
     cookie_secure: bool
     """True where the public address is https."""
     telephone: TelephoneFigures
+    linkage: Linkage
+    platforms: Mapping[str, Platform]
+    """With whom we are linked, by their ids."""
+    linkage_secrets: Mapping[str, Sequence[str]]
     board: BoardHub | None = None
     """The live board; None where there is no Redis."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -1,7 +1,7 @@
 """The one store of calls and cases; the only code that speaks SQL."""
 
-from casebook.store import telephone_tables
+from casebook.store import linkage_tables, telephone_tables
 from casebook.store.engine import open_engine
 from casebook.store.migrate import upgrade
 
-__all__ = ["open_engine", "telephone_tables", "upgrade"]
+__all__ = ["linkage_tables", "open_engine", "telephone_tables", "upgrade"]

@@ -8,10 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, literal, select, update
 
+from casebook.indicators_telephone import ANSWERED
 from casebook.store.calls import SqlCallStore, call_values, insert_call, upsert_recording
 from casebook.store.cases import open_draft, schedule_transcription, start_clock
 from casebook.store.engine import reading
 from casebook.store.schema import UtcDateTime, call, call_session, case_, recording
+from casebook.store.telephone_tables import queue_visit
 from ivr.ports import KeptRecording, NewCall, RecordingFacts
 
 MIN_SPEECH_MS = 1000
@@ -42,6 +44,12 @@ class CallIntake:
         )
         with reading(self._store.engine) as connection:
             return [OpenCall(*row) for row in connection.execute(statement)]
+
+    def reached_an_agent(self, call_id: str) -> bool:
+        """Whether an agent answered the call's newest stay in a queue, as the PBX's own log has it."""
+        newest = select(queue_visit.c.outcome).where(queue_visit.c.call_id == call_id).order_by(queue_visit.c.id.desc())
+        with reading(self._store.engine) as connection:
+            return connection.execute(newest.limit(1)).scalar_one_or_none() == ANSWERED
 
     def known_recording_paths(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that have a row."""

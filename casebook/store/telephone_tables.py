@@ -9,12 +9,12 @@ from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, 
 
 from casebook.store.schema import UtcDateTime, metadata
 
-_Id = BigInteger().with_variant(Integer, "sqlite")
+Id = BigInteger().with_variant(Integer, "sqlite")
 
 queue_visit = Table(
     "queue_visit",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("source", String(32), nullable=False),
     Column("call_id", String(64), nullable=False),
     Column("queue", String(64), nullable=False),
@@ -39,7 +39,7 @@ Index("ix_queue_visit_agent", queue_visit.c.agent, queue_visit.c.id)
 agent_time = Table(
     "agent_time",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("source", String(32), nullable=False),
     Column("agent", String(80), nullable=False),
     Column("queue", String(64), nullable=False),
@@ -54,7 +54,7 @@ Index("ix_agent_time_ended_at", agent_time.c.ended_at)
 telephone_interval = Table(
     "telephone_interval",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     # Empty for all queues together.
     Column("queue", String(64), nullable=False),
     Column("began_at", UtcDateTime, nullable=False),

@@ -15,10 +15,12 @@ from sqlalchemy import Engine, select
 from casebook.api.app import create_app
 from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
+from casebook.linkage import Platform
 from casebook.privacy import Privacy
 from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
 from casebook.store.calls import SqlCallStore
 from casebook.store.engine import open_engine
+from casebook.store.linkage import Linkage
 from casebook.store.notices import Address, Inbox
 from casebook.store.schema import metadata, recording
 from casebook.store.telephone_figures import TelephoneFigures
@@ -29,6 +31,11 @@ from ivr.events import CaseOpened
 from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
 
 REVIEWER = "wangmin"
+PLATFORMS = {
+    "110": Platform("110", "公安110", ("call", "order", "state"), told=True),
+    "12315": Platform("12315", "市场监管12315", ("order",), told=True),
+    "ganyu": Platform("ganyu", "赣榆区平台", ("order",), told=False),
+}
 PASSWORD = "correct horse battery"
 NUMBER = "13851235678"
 SHOWN_NUMBER = "138****5678"
@@ -91,6 +98,9 @@ class Night:
             clock=self.clock,
             cookie_secure=cookie_secure,
             telephone=TelephoneFigures(self.engine),
+            linkage=Linkage(self.engine, self.calls.privacy, {"linkage": (Address("in_app", "duty"),)}, self.clock),
+            platforms=PLATFORMS,
+            linkage_secrets={"110": ["the old secret of 110", "the new secret of 110"], "12315": ["secret of 12315"]},
             board=BoardHub(self.redis_url) if self.redis_url else None,
         )
 

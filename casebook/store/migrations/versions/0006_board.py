@@ -73,3 +73,50 @@ def upgrade() -> None:
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_reading_position")),
     )
+    _linkage()
+
+
+def _linkage() -> None:
+    op.create_table(
+        "linkage_message",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("platform", sa.String(length=32), nullable=False),
+        sa.Column("message_id", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("reference", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=64), nullable=False),
+        sa.Column("urgent", sa.Boolean(), nullable=False),
+        sa.Column("number_enc", sa.LargeBinary(), nullable=True),
+        sa.Column("number_hmac", sa.String(length=64), nullable=True),
+        sa.Column("number_masked", sa.String(length=16), nullable=False),
+        sa.Column("sent_at", UtcDateTime(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("handled_at", UtcDateTime(), nullable=True),
+        sa.Column("handled_by", sa.String(length=64), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("case_no", sa.String(length=20), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_linkage_message")),
+        sa.UniqueConstraint("platform", "message_id", name=op.f("uq_linkage_message_platform")),
+    )
+    op.create_index(
+        "ix_linkage_message_open",
+        "linkage_message",
+        ["id"],
+        sqlite_where=sa.text("handled_at IS NULL"),
+        postgresql_where=sa.text("handled_at IS NULL"),
+    )
+    op.create_table(
+        "linkage_case",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("platform", sa.String(length=32), nullable=False),
+        sa.Column("reference", sa.String(length=64), nullable=False),
+        sa.Column("case_id", _ID, nullable=False),
+        sa.Column("told_seq", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case_.id"], name=op.f("fk_linkage_case_case_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_linkage_case")),
+        sa.UniqueConstraint("platform", "reference", name=op.f("uq_linkage_case_platform")),
+    )
+    op.create_index(op.f("ix_linkage_case_case_id"), "linkage_case", ["case_id"])
