@@ -1,8 +1,8 @@
 """The PBX's own log of its queues (queue_log): durable, and complete where events of the manager interface get lost.
 
 A line is `seconds|call|queue|agent|event|data...` (docs.asterisk.org, Queue Logs). The file grows, or is rotated away:
-a position is the file's inode and how many bytes of it were read, so that the rest of a rotated one is read first.
-Two lines hold a caller's number (ENTERQUEUE's data); it is not taken.
+a position is the file's inode and how many bytes of it were read. Rotated files are read first, to their end, and then
+removed: lines of ENTERQUEUE hold callers' numbers, which are not taken and shall not lie about.
 """
 
 from __future__ import annotations
@@ -53,24 +53,21 @@ class QueueLog:
 
     def take_in(self) -> int:
         """Read what is new; how many events there were."""
-        taken = 0
-        position = self._telephone.position(self._source)
-        for file in self._files(position):
-            inode = file.stat().st_ino
-            offset = position.bytes if position and position.file == inode else 0
-            for events, end in _batches(file, offset):
-                self._telephone.take_in(self._source, events, Position(inode, end))
-                taken += len(events)
-        return taken
-
-    def _files(self, position: Position | None) -> list[Path]:
-        """The file that was being read, if it was rotated away since, and the current one."""
+        rotated = sorted(self._folder.glob(f"{NAME}.*"), key=lambda path: path.stat().st_mtime)
         current = self._folder / NAME
-        files = [current] if current.is_file() else []
-        if position is None or (files and current.stat().st_ino == position.file):
-            return files
-        rotated = [path for path in self._folder.glob(f"{NAME}.*") if path.stat().st_ino == position.file]
-        return [*rotated, *files]
+        taken = 0
+        for file in rotated:
+            taken += self._read(file)
+            file.unlink()
+        return taken + (self._read(current) if current.is_file() else 0)
+
+    def _read(self, file: Path) -> int:
+        taken = 0
+        position, inode = self._telephone.position(self._source), file.stat().st_ino
+        for events, end in _batches(file, position.bytes if position and position.file == inode else 0):
+            self._telephone.take_in(self._source, events, Position(inode, end))
+            taken += len(events)
+        return taken
 
 
 def _batches(file: Path, offset: int) -> Iterator[tuple[list[QueueEvent], int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,15 +16,20 @@ from casebook.store.telephone_figures import TelephoneFigures
 
 _READ_S = 2.0
 _KEEP_S = 60.0
+_ROTATE_S = 12 * 3600.0
+"""The PBX's log is put away, read to its end and removed so often: it holds callers' numbers."""
 _SETTLE = timedelta(minutes=1)
 """A half hour is kept this long after its end, when its last lines have been read."""
 
 
-class Channels(Protocol):
+class Pbx(Protocol):
     """The manager interface, as far as it is needed here."""
 
     async def channels(self) -> set[str]:
         """UNIQUEIDs of the channels there are. Raises AmiError."""
+
+    async def action(self, name: str, **fields: str) -> Mapping[str, str]:
+        """Send an action; its answer. Raises AmiError."""
 
 
 class TelephoneRecord:
@@ -32,7 +37,7 @@ class TelephoneRecord:
 
     def __init__(
         self,
-        pbx: Channels,
+        pbx: Pbx,
         log: QueueLog,
         telephone: Telephone,
         figures: TelephoneFigures,
@@ -52,12 +57,18 @@ class TelephoneRecord:
     async def run(self) -> None:
         """Read until cancelled."""
         keep_at = self._clock()
+        rotate_at = self._clock() + timedelta(seconds=_ROTATE_S)
         while True:
             try:
                 await self.read()
                 if self._clock() >= keep_at:
                     await asyncio.to_thread(self._figures.keep, self._clock() - _SETTLE)
                     keep_at = self._clock() + timedelta(seconds=_KEEP_S)
+                if self._clock() >= rotate_at:
+                    rotate_at = self._clock() + timedelta(seconds=_ROTATE_S)
+                    await self._pbx.action("LoggerRotate")
+            except AmiError:
+                structlog.get_logger().info("the queues' log is not put away: the PBX is away")
             except Exception as error:  # noqa: BLE001 - a database that is away comes back; the log waits meanwhile
                 structlog.get_logger().error("telephone record waits", error=type(error).__name__)
             else:

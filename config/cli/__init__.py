@@ -13,7 +13,7 @@ from asterisk_conf.render import RenderError
 from call_router.directory import DirectoryError
 from casebook.errors import CaseError
 from casebook.privacy import PrivacyError
-from config.cli import context, line, model, pbx, prompts, serve, store, transcribe
+from config.cli import context, line, model, pbx, prompts, report, serve, store, transcribe
 from config.prompts import PromptError
 from config.settings import SettingsError
 from ivr.flow import FlowError
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(pbx.app, name="pbx")
 app.add_typer(model.app, name="model")
 app.add_typer(prompts.app, name="prompts")
+app.add_typer(report.app, name="report")
 app.add_typer(store.db, name="db")
 app.add_typer(store.user, name="user")
 for command in (serve.run, serve.web, serve.agi, serve.worker, serve.router, line.call, line.check):

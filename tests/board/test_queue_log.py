@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -133,6 +134,16 @@ def test_the_rest_of_a_rotated_log_is_read_too(log: Log) -> None:
     log.write(50, CALL, "座席1001", "COMPLETEAGENT", 5, 45, 1)
     (visit,) = log.visits()
     assert (visit.outcome, visit.talk_s) == (ANSWERED, 45)
+    assert [path.name for path in log.folder.iterdir()] == ["queue_log"], "the rotated one lies about"
+
+
+def test_several_rotated_logs_are_read_in_their_order(log: Log) -> None:
+    log.write(0, CALL, "NONE", "ENTERQUEUE", "", "", 1)
+    for n, (after_s, event) in enumerate([(5, ("CONNECT", 5, "x", 3)), (50, ("COMPLETEAGENT", 5, 45, 1))]):
+        log.file.rename(log.folder / f"queue_log.{n}")
+        os.utime(log.folder / f"queue_log.{n}", (T + n, T + n))
+        log.write(after_s, CALL, "座席1001", *event)
+    assert [(visit.outcome, visit.talk_s) for visit in log.visits()] == [(ANSWERED, 45)]
 
 
 def test_lines_that_nobody_can_read_are_passed_over(log: Log) -> None:
@@ -165,6 +176,13 @@ def test_a_visit_whose_call_is_gone_is_closed_and_another_pbx_s_is_not(log: Log,
     assert log.telephone.give_up("lyg2", set(), NIGHT + timedelta(minutes=1)) == 0
     assert log.telephone.give_up("lyg1", {OTHER}, NIGHT + timedelta(minutes=1)) == 1
     assert [visit.outcome for visit in log.visits()] == [LOST, WAITING]
+
+
+def test_the_reaper_learns_from_it_who_had_reached_an_agent(log: Log, store: Store) -> None:
+    answered(log)
+    log.write(0, OTHER, "NONE", "ENTERQUEUE", "", "", 1)
+    log.visits()
+    assert [store.intake.reached_an_agent(call) for call in (CALL, OTHER, "lyg1-9.9")] == [True, False, False]
 
 
 def test_an_agent_s_time_and_the_wrap_up_after_a_conversation(log: Log) -> None:
