@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from call_router.calls_file import trunk_of
 from casebook.privacy import mask_number
 
 Fields = Mapping[str, str]
@@ -42,6 +43,8 @@ class LiveCall:
     """Interface of the agent who is called or talks."""
     line: str = ""
     """What was dialled of a linked line."""
+    origin: str = ""
+    """The trunk over which the call came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ def _arrived(board: Board, event: Fields, at: datetime) -> Board:
     call_id = event.get("Uniqueid", "")
     if not event.get("Context", "").startswith(CALLERS) or call_id != event.get("Linkedid"):
         return board
-    call = LiveCall(call_id, mask_number(event.get("CallerIDNum", "")), at, since=at)
+    number, origin = mask_number(event.get("CallerIDNum", "")), trunk_of(event.get("Channel", ""))
+    call = LiveCall(call_id, number, at, since=at, origin=origin)
     return replace(board, calls={**board.calls, call_id: call})
 
 
@@ -342,7 +346,8 @@ def _call_of(row: Fields, channels: list[Fields], at: datetime) -> LiveCall | No
     if not row.get("Context", "").startswith(CALLERS) or call_id != row.get("Linkedid"):
         return None
     number = mask_number(row.get("CallerIDNum", ""))
-    call = LiveCall(call_id, number, _began(row.get("Duration", ""), at))
+    origin = trunk_of(row.get("Channel", ""))
+    call = LiveCall(call_id, number, _began(row.get("Duration", ""), at), origin=origin)
     others = [other for other in channels if other.get("Linkedid") == call_id and other.get("Uniqueid") != call_id]
     bridged = bool(row.get("BridgeId"))
     match row.get("Application"):

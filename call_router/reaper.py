@@ -172,7 +172,7 @@ class Reaper:
             for row in rows:
                 if self._ours(row.call_id):
                     new = self._new_call(row.call_id, row.number, row.started_at)
-                    self._intake.record_call(new, ended_at=row.ended_at, talk_s=row.talk_s)
+                    self._intake.record_call(new, ended_at=row.ended_at, talk_s=row.talk_s, origin=row.origin)
             file.unlink()
 
     # --- recordings that nobody claimed

@@ -61,8 +61,11 @@ class CallIntake:
                 known |= set(connection.scalars(select(recording.c.path).where(recording.c.path.in_(part))))
         return known
 
-    def record_call(self, new: NewCall, *, ended_at: datetime, talk_s: int) -> None:
-        """Note a call that the PBX reports as ended: a row where there was none, its length where there was one."""
+    def record_call(self, new: NewCall, *, ended_at: datetime, talk_s: int, origin: str = "") -> None:
+        """Note a call that the PBX reports as ended: a row where there was none, its length where there was one.
+
+        `origin` is the trunk over which it came.
+        """
         with self._store.engine.begin() as connection:
             if not self._ensure_call(connection, new):
                 self._add_number(connection, new)
@@ -71,6 +74,7 @@ class CallIntake:
                     .where(call.c.call_id == new.call_id)
                     .values(
                         talk_s=talk_s,
+                        origin=origin,
                         answered_at=func.coalesce(call.c.answered_at, literal(new.started_at, UtcDateTime())),
                     )
                 )
@@ -78,7 +82,7 @@ class CallIntake:
             connection.execute(
                 update(call)
                 .where(call.c.call_id == new.call_id)
-                .values(ended_at=ended_at, talk_s=talk_s, answered_at=new.started_at)
+                .values(ended_at=ended_at, talk_s=talk_s, answered_at=new.started_at, origin=origin)
             )
 
     def take_in_recording(self, new: NewCall, path: str, facts: RecordingFacts | None, now: datetime) -> str | None:

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from call_router.calls_file import CallsFile
 from call_router.queue_log import QueueLog, parse
 from casebook.errors import CaseError
 from casebook.indicators_telephone import ABANDONED, ANSWERED, PAUSED, STAFFED, WAITING, WRAP_UP, Visit
+from casebook.store.schema import call
 from casebook.store.telephone import LOST, Telephone
 from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.telephone_tables import queue_visit
+from ivr.ports import NewCall
 from tests.store.conftest import Store
 
 T = 1763949600
@@ -183,6 +186,21 @@ def test_the_reaper_learns_from_it_who_had_reached_an_agent(log: Log, store: Sto
     log.write(0, OTHER, "NONE", "ENTERQUEUE", "", "", 1)
     log.visits()
     assert [store.intake.reached_an_agent(call) for call in (CALL, OTHER, "lyg1-9.9")] == [True, False, False]
+
+
+def test_a_call_s_origin_is_in_its_record(store: Store, tmp_path: Path) -> None:
+    row = (
+        f'"{CALL}","{CALL}","hotline","13812345678","12345","{T}.1","{T + 9}.2","9","ANSWERED","PJSIP/psap-0000002a"\n'
+    )
+    older = row.replace(CALL, OTHER).replace(',"PJSIP/psap-0000002a"', "")
+    (tmp_path / "calls.csv").write_text(row + older, encoding="utf-8")
+    for _, rows in CallsFile(tmp_path).batches():
+        for one in rows:
+            new = NewCall(one.call_id, "asterisk", one.number, "12345", one.started_at)
+            store.intake.record_call(new, ended_at=one.ended_at, talk_s=one.talk_s, origin=one.origin)
+    with store.engine.connect() as connection:
+        found = dict(map(tuple, connection.execute(select(call.c.call_id, call.c.origin))))
+    assert found == {CALL: "psap", OTHER: ""}
 
 
 def test_an_agent_s_time_and_the_wrap_up_after_a_conversation(log: Log) -> None:

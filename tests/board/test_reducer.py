@@ -29,6 +29,13 @@ def test_a_caller_arrives_and_only_the_masked_number_is_shown() -> None:
     assert "13812345678" not in repr(board)
 
 
+def test_a_call_over_a_platform_s_trunk_has_its_origin() -> None:
+    assert after({**arrival(CALL), "Channel": "PJSIP/psap-0000002a"}).calls[CALL].origin == "psap"
+    assert after({**arrival(CALL), "Channel": "PJSIP/anonymous-0000002a"}).calls[CALL].origin == ""
+    board = from_lists([listed(CALL, "AGI", Channel="PJSIP/county-east-0000002b")], [], NOW)
+    assert board.calls[CALL].origin == "county-east"
+
+
 def test_an_agent_s_own_channel_is_no_caller() -> None:
     leg = {**arrival(OTHER), "Linkedid": CALL, "Context": "agents"}
     assert after({**arrival(CALL), "Context": "agents"}, leg) == Board()

@@ -62,6 +62,14 @@ def board_agrees(line: TestLine) -> bool:
     return before > 0 and before == shown == pbx_says_waiting(line)
 
 
+def shows_conversation(line: TestLine) -> bool:
+    """Whether the board shows a caller with agent 1001, on both sides."""
+    shown = board(line)
+    agent = shown.get("agent:PJSIP/1001", {})
+    call = shown.get(f"call:{agent.get('call_id')}", {})
+    return (agent.get("state"), call.get("stage"), call.get("agent")) == ("talking", "talking", "PJSIP/1001")
+
+
 def all_over(line: TestLine, started: list[Any], seconds: float) -> None:
     """Every caller has left."""
     line.wait(lambda: all(process.poll() is not None for process, _ in started), seconds, "callers stay on the line")
@@ -134,3 +142,31 @@ def test_the_figures_of_two_hundred_calls_agree_with_the_calls(line: TestLine, t
     assert total.offered + total.turned_away == len(visits) == len({visit.call_id for visit in visits})
     assert total.asa_s is not None
     assert total.aht_s is not None
+
+
+def test_a_conversation_that_ended_while_nobody_followed_is_still_an_answered_call(
+    line: TestLine, tmp_path: Path
+) -> None:
+    began, telephone = datetime.now(UTC) - timedelta(seconds=1), Telephone(line.engine)
+    secret = (line.settings.data_dir / "secrets" / "agent-1001").read_text().strip()
+    phone = AgentPhone(tmp_path, line.settings.sip_port, "1001", secret, talk_ms=120_000)
+    try:
+        line.wait(lambda: available(line, "1001"), 60, "the agent is not registered")
+        process, _ = line.caller.start([*TO_AN_AGENT, Silence(60)], hang_up=True, number="13670000001")
+
+        def talks() -> bool:
+            return any(v.outcome == ANSWERED for v in telephone.visits(began, datetime.now(UTC)))
+
+        line.wait(talks, 40, "no conversation")
+        line.kill("router")
+        line.start("router")
+        # It saw no event of this call: the board is what the PBX lists.
+        line.wait(lambda: shows_conversation(line), 30, f"the board does not show the conversation: {board(line)}")
+        line.kill("router")
+        process.wait(100)
+        line.wait(lambda: not line.channels(), 20, "channels stay")
+        assert line.outcome_of("13670000001") == ""
+        line.start("router")
+        line.wait(lambda: line.outcome_of("13670000001") == "answered", 40, "no record of the answer")
+    finally:
+        phone.stop()

@@ -1,4 +1,4 @@
-"""The telephone service: visits to queues, agents' times, figures of each half hour, and the linkage"""
+"""The telephone service: visits to queues, agents' times, figures of each half hour, the linkage, calls' origins"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.add_column("call", sa.Column("origin", sa.String(length=32), nullable=False, server_default=""))
     op.create_table(
         "queue_visit",
         sa.Column("id", _ID, nullable=False),
