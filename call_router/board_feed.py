@@ -70,7 +70,13 @@ class BoardFeed:
     async def run(self) -> None:
         """Follow until cancelled."""
         async with self._redis:
-            await self._follow()
+            while True:
+                try:
+                    await self._follow()
+                except Exception as error:  # noqa: BLE001 - without a board calls go on; it is asked for anew
+                    structlog.get_logger().error("board failed", error=type(error).__name__)
+                    self._board, self._heard, self._written = Board(), False, False
+                    await asyncio.sleep(_POLL_S)
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
@@ -140,7 +146,7 @@ class BoardFeed:
         meta = {"epoch": self._epoch, "v": self._version, "heard": self._heard}
         gone = [name for name, value in found.items() if value is None]
         there = {name: json.dumps(value, ensure_ascii=False) for name, value in found.items() if value is not None}
-        message = {**meta, "pbx": self._system, "whole": whole, "changes": {} if whole else found}
+        message = {**meta, "pbx": self._system, "changes": {} if whole else found}
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
                 if whole:

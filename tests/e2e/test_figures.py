@@ -163,6 +163,8 @@ def test_a_conversation_that_ended_while_nobody_followed_is_still_an_answered_ca
         # It saw no event of this call: the board is what the PBX lists.
         line.wait(lambda: shows_conversation(line), 30, f"the board does not show the conversation: {board(line)}")
         line.kill("router")
+        # As when the line breaks: nobody is told, and the dialplan does not go on.
+        line.pbx.cli("channel request hangup all")
         process.wait(100)
         line.wait(lambda: not line.channels(), 20, "channels stay")
         assert line.outcome_of("13670000001") == ""
