@@ -7,7 +7,7 @@ from pathlib import Path
 from call_router.directory import Directory, DirectoryError
 from casebook.rulebook import Rulebook, RulebookError, load_rulebook
 from casebook.suggest.catalogue import Catalogue, CatalogueError
-from config import notices, prompts
+from config import linkage, notices, prompts
 from config.city_words import load_reader
 from config.twilio import OUTBOUND_FLOWS
 from config.suggestions import load_catalogue
@@ -28,6 +28,7 @@ _WRONG = (
     notices.NoticesError,
     RulebookError,
     CatalogueError,
+    linkage.LinkageError,
 )
 
 
@@ -42,6 +43,7 @@ def check_city(city_dir: Path) -> list[str]:
         notices.load(city_dir / "notices.yaml")
         book = load_rulebook(city_dir)
         catalogue, _ = load_catalogue(city_dir)
+        linkage.load(city_dir / "linkage.yaml")
     except _WRONG as error:
         return [str(error)]
     except OSError as error:

@@ -21,6 +21,7 @@ from casebook.store.timer_jobs import run_timer
 from casebook.store.transcripts import save_transcript
 from config.city_words import load_reader
 from config.jobs import Handler, Unready, Writes
+from config.linkage import LinkageDelivery
 from config.model import load_transcriber
 from config.notices import notifier, routes
 from config.settings import Settings
@@ -40,6 +41,7 @@ def handlers(hotline: Hotline) -> Mapping[str, Handler]:
         "notify": Notification(settings, CitizenPhones(hotline.engine, hotline.privacy)),
         "case_timer": CaseTimer(hotline.casework),
         "nightly": Night(hotline.book),
+        "linkage": LinkageDelivery(settings),
     }
 
 

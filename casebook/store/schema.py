@@ -98,6 +98,8 @@ call = Table(
     Column("ended_at", UtcDateTime),
     Column("talk_s", Integer),
     Column("outcome", String(16), nullable=False, default=""),
+    # The trunk over which it came: another platform's, where that has one of its own.
+    Column("origin", String(32), nullable=False, server_default=""),
 )
 
 call_session = Table(

@@ -15,7 +15,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, update
 
 from casebook.api.app import create_app
+from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
+from casebook.linkage import Platform
 from casebook.privacy import Privacy
 from casebook.rulebook import load_rulebook
 from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
@@ -23,9 +25,11 @@ from casebook.store.calls import SqlCallStore
 from casebook.store.casework import Casework
 from casebook.store.engine import open_engine
 from casebook.store.files import Files
+from casebook.store.linkage import Linkage
 from casebook.store.notices import Address, Inbox
 from casebook.store.queries import Cases
 from casebook.store.schema import metadata, outbox
+from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.transcripts import save_transcript
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
@@ -34,6 +38,11 @@ from ivr.events import CaseOpened
 from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
 
 REVIEWER = "wangmin"
+PLATFORMS = {
+    "110": Platform("110", "公安110", ("call", "order", "state"), told=True),
+    "12315": Platform("12315", "市场监管12315", ("order",), told=True),
+    "ganyu": Platform("ganyu", "赣榆区平台", ("order",), told=False),
+}
 PASSWORD = "correct horse battery"
 NUMBER = "13851235678"
 SHOWN_NUMBER = "138****5678"
@@ -65,6 +74,8 @@ class Night:
     """Stops the application's clock when set."""
     fresh: bool = True
     """Makes the tables, and the reviewer; else whoever asked for the night does."""
+    redis_url: str = ""
+    """Where the live board is; empty for none."""
 
     def __post_init__(self) -> None:
         self.engine: Engine = open_engine(f"sqlite:///{self.folder / 'night.db'}")
@@ -102,6 +113,11 @@ class Night:
             readiness=lambda: self.problems,
             clock=self.clock,
             cookie_secure=cookie_secure,
+            telephone=TelephoneFigures(self.engine),
+            linkage=Linkage(self.engine, self.calls.privacy, {"linkage": (Address("in_app", "duty"),)}, self.clock),
+            platforms=PLATFORMS,
+            linkage_secrets={"110": ["the old secret of 110", "the new secret of 110"], "12315": ["secret of 12315"]},
+            board=BoardHub(self.redis_url) if self.redis_url else None,
         )
 
     def app(self, *, cookie_secure: bool = False) -> FastAPI:
