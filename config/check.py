@@ -9,8 +9,8 @@ from casebook.rulebook import Rulebook, RulebookError, load_rulebook
 from casebook.suggest.catalogue import Catalogue, CatalogueError
 from config import linkage, notices, prompts
 from config.city_words import load_reader
-from config.twilio import OUTBOUND_FLOWS
 from config.suggestions import load_catalogue
+from config.twilio import OUTBOUND_FLOWS
 from config.wiring import load_flow
 from ivr import flow
 from ivr.flow import FlowError

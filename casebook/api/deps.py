@@ -13,8 +13,8 @@ from fastapi import Depends, Header, Request
 from prometheus_client import CollectorRegistry
 
 from casebook.api.attempts import AttemptLimit
-from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.board_hub import BoardHub
+from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.problems import Problem
 from casebook.linkage import Platform
 from casebook.store.alerts import Alerts
