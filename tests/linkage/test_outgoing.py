@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from casebook.linkage import is_signed
+from casebook.roles import Actor
 from casebook.store.linkage import Incoming, Linkage, tell_platforms
 from casebook.store.outbox import MAX_ATTEMPTS
 from casebook.store.schema import outbox
@@ -98,7 +99,13 @@ def linked_case(store: Store) -> str:
 
 def register(store: Store, case_no: str) -> None:
     store.voicemails.register(
-        case_no, version=1, actor="wangmin", title="退款", body="退款纠纷", demand="complaint", idempotency_key="k"
+        case_no,
+        version=1,
+        actor=Actor("wangmin", "reviewer"),
+        title="退款",
+        body="退款纠纷未处理，请核实",
+        demand="complaint",
+        idempotency_key="k",
     )
 
 
