@@ -144,6 +144,17 @@ def test_nobody_waits_for_the_model(tmp_path: Path) -> None:
     assert background.get() is loaded
 
 
+def test_a_model_that_was_trained_meanwhile_takes_over(tmp_path: Path) -> None:
+    background = BackgroundModel(_file(tmp_path))
+    before = background.wait(120)
+    lessons = [Note("共享单车堆满了", "共享单车"), Note("共享单车占道", "共享单车"), Note("单车乱放", "共享单车")]
+    trained = _file(tmp_path, decided=lessons).train()
+    assert background.get() is before, "the old one serves until the new one is read"
+    after = background.wait(120)
+    assert after is not None
+    assert after[1] == trained
+
+
 @pytest.mark.parametrize(
     ("notes", "where"),
     [
