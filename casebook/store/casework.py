@@ -24,11 +24,12 @@ from casebook.roles import Actor
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.calendar import Days
 from casebook.store.cases import QUERY_CODE, next_number
+from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, keep_citizen
 from casebook.store.engine import reading
 from casebook.store.history import append_event
 from casebook.store.records import load_orders, read_case, select_case, write_case
-from casebook.store.schema import attachment, case_, event
+from casebook.store.schema import case_, event
 from casebook.store.telling import Channels, tell
 from casebook.store.timers import set_timers
 

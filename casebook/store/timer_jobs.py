@@ -17,8 +17,9 @@ from casebook.handling.record import LEAD, CaseRecord, OrderRecord, whole_ms
 from casebook.handling.scene import mark
 from casebook.roles import THE_SYSTEM
 from casebook.store.casework import Casework
+from casebook.store.casework_schema import unit_post
 from casebook.store.records import load_orders, read_case, select_case
-from casebook.store.schema import case_, unit_post, user_
+from casebook.store.schema import case_, user_
 from casebook.store.timers import short
 
 _CHIEF = "单位主要负责人"

@@ -12,7 +12,8 @@ from casebook import states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.numbering import ZONE
-from casebook.store.schema import citizen, notice, outbox
+from casebook.store.casework_schema import citizen
+from casebook.store.schema import notice, outbox
 from casebook.store.verify import rebuild, verify_chains
 from tests.casebook.conftest import Desk
 from tests.casebook.play import AGENT, CALLER_BACK, DISPATCHER, LEADER, SECOND, deputy, liaison, register
