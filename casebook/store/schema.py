@@ -255,6 +255,7 @@ event = Table(
     Column("hash", String(64), nullable=False),
     UniqueConstraint("case_id", "seq"),
 )
+Index("ix_event_at", event.c.at, event.c.type)
 
 alert = Table(
     "alert",
