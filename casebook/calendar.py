@@ -31,7 +31,9 @@ class Calendar:
     """The days of the city. A year that nobody has loaded reads as Monday to Friday, and is `unknown`."""
 
     def __init__(self, days: Iterable[SpecialDay], years: Mapping[int, YearState]) -> None:
-        self._special = {one.day: one.is_workday for one in days}
+        listed = list(days)
+        self._special = {one.day: one.is_workday for one in listed}
+        self._listed = sorted(listed, key=lambda one: one.day)
         self._years = dict(years)
         spelled = ";".join(f"{day}{'+' if works else '-'}" for day, works in sorted(self._special.items()))
         self.version = hashlib.sha256(spelled.encode()).hexdigest()[:12]
@@ -44,6 +46,10 @@ class Calendar:
     def year_state(self, year: int) -> YearState:
         """Whether the year's make-up days are known: `provisional` until the State Council's notice is loaded."""
         return self._years.get(year, "unknown")
+
+    def special_days(self, year: int) -> list[SpecialDay]:
+        """The year's days that are not what their weekday says."""
+        return [one for one in self._listed if one.day.year == year]
 
     def nth_workday(self, start: date, n: int) -> date:
         """The n-th working day after `start`, which is not counted itself. Raises ValueError for n < 1."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from casebook.notifier import Message
+from casebook.rulebook import Rulebook
 from casebook.store.alerts import FoundAlarm, raise_alerts
 from casebook.store.casework import Casework
 from casebook.store.citizens import CitizenPhones
+from casebook.store.nightly import run_night
 from casebook.store.timer_jobs import run_timer
 from casebook.store.transcripts import save_transcript
 from config.city_words import load_reader
@@ -36,7 +38,20 @@ def handlers(hotline: Hotline) -> Mapping[str, Handler]:
         "transcribe": Transcription(settings),
         "notify": Notification(settings, CitizenPhones(hotline.engine, hotline.privacy)),
         "case_timer": CaseTimer(hotline.casework),
+        "nightly": Night(hotline.book),
     }
+
+
+class Night:
+    """The hotline's own work after midnight."""
+
+    def __init__(self, book: Rulebook) -> None:
+        self._book = book
+
+    def __call__(self, payload: Mapping[str, Any]) -> Writes:
+        """The writes."""
+        day = date.fromisoformat(str(payload["day"]))
+        return lambda connection: run_night(connection, self._book, day, utc_now())
 
 
 class CaseTimer:

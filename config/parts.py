@@ -29,6 +29,7 @@ from casebook.store.intake import CallIntake
 from casebook.store.knowledge import Knowledge
 from casebook.store.knowledge_gaps import KnowledgeGaps
 from casebook.store.knowledge_index import KnowledgeSearch
+from casebook.store.nightly import plan_night
 from casebook.store.notices import Inbox
 from casebook.store.public import PublicCases, PublicQuery
 from casebook.store.suggestions import Suggestions
@@ -168,6 +169,8 @@ def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
     broker = build_broker(settings.redis_url)
     jobs = Jobs(hotline.outbox, handlers(hotline), utc_now)
     relay = Relay(jobs, build_actors(broker, jobs))
+    with hotline.engine.begin() as connection:
+        plan_night(connection, utc_now())
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()
     relay.start()

@@ -56,6 +56,7 @@ _HANDLERS: dict[str, Callable[[CaseRecord, Any, Scene], Outcome]] = {
     do.Instruct.EVENT: oversight.instruct,
     do.Correct.EVENT: oversight.correct,
     do.Attach.EVENT: oversight.attach,
+    do.Recount.EVENT: oversight.recount,
 }
 
 

@@ -10,8 +10,8 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.clocks import cleared
 from casebook.handling.intake import check_matter
-from casebook.handling.record import CaseRecord
-from casebook.handling.scene import Outcome, Scene, Timer, Told, guard, lead_of, needs, own_co
+from casebook.handling.record import LEAD, CaseRecord
+from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, needs, own_co
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 
@@ -99,3 +99,23 @@ def attach(case: CaseRecord, command: do.Attach, scene: Scene) -> Outcome:
         if lead is None or lead.unit != scene.actor.unit:
             own_co(case, scene.actor.unit)
     return Outcome(case)
+
+
+def recount(case: CaseRecord, command: do.Recount, scene: Scene) -> Outcome:
+    """No due time gets earlier by a corrected calendar: neither the unit nor the citizen could have known."""
+    later = case
+    if command.case_wd and case.due_at is not None and case.clock_started_at is not None:
+        due = scene.calendar.deadline(case.clock_started_at, command.case_wd)
+        later = replace(later, due_at=max(case.due_at, due))
+    timers: list[Timer] = []
+    for one in command.orders_wd:
+        seq, _, days = one.partition(":")
+        order = next((held for held in later.orders if held.seq == int(seq) and held.open), None)
+        if order is None or order.dispatched_at is None or order.due_at is None:
+            continue
+        due = max(order.due_at, scene.calendar.deadline(order.dispatched_at, int(days)))
+        moved = replace(order, due_at=due, calendar_version=command.new_calendar)
+        later = later.with_order(moved)
+        if order.role == LEAD:
+            timers += due_timers(moved, order.dispatched_at)
+    return Outcome(later, timers=tuple(timers))

@@ -93,6 +93,7 @@ TRANSITIONS = (
     Transition("archive", states.OVER, (states.ARCHIVED,), _SYSTEM),
     Transition("correct", (states.REGISTERED, *states.OPEN, *states.OVER), (), _BACK),
     Transition("grant_contact", states.HANDLED, (), _BACK),
+    Transition("recount", (states.REGISTERED, *states.OPEN), (), _SYSTEM),
     # 附件
     Transition("attach", (states.DRAFT,), (), _INTAKE),
     Transition("attach", (states.REGISTERED,), (), (*_FRONT, roles.REVIEWER, *_BACK)),

@@ -99,7 +99,7 @@ class CallIntake:
                 .where(call.c.call_id == new.call_id)
                 .values(outcome="voicemail", ended_at=func.coalesce(call.c.ended_at, literal(now, UtcDateTime())))
             )
-            start_clock(connection, new.call_id, now)
+            start_clock(connection, new.call_id, now, now)
             return opened.case_no
 
     def _add_number(self, connection: Connection, new: NewCall) -> None:

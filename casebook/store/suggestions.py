@@ -13,9 +13,10 @@ from sqlalchemy.exc import IntegrityError
 
 from casebook.errors import CaseError
 from casebook.states import DISCARDED, MERGED
+from casebook.store.casework_schema import citizen
 from casebook.store.engine import reading
 from casebook.store.knowledge_schema import suggestion_decision
-from casebook.store.schema import call, case_, citizen, recording, transcript
+from casebook.store.schema import call, case_, recording, transcript
 from casebook.store.transcripts import is_newest
 from casebook.suggest.catalogue import Note
 from casebook.suggest.duplicates import Neighbour, Subject

@@ -18,10 +18,11 @@ from casebook.errors import CaseError
 from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, Happened, plain, replay
 from casebook.hashchain import GENESIS, first_break
 from casebook.numbering import PREFIX, ZONE, case_number
+from casebook.store.casework_schema import anchor, order_
 from casebook.store.engine import reading
 from casebook.store.history import body_of
 from casebook.store.records import read_case, read_order, select_case, write_case
-from casebook.store.schema import anchor, case_, case_counter, event, order_
+from casebook.store.schema import case_, case_counter, event
 
 _BATCH = 500
 

@@ -32,6 +32,7 @@ app.add_typer(prompts.app, name="prompts")
 app.add_typer(knowledge.kb, name="kb")
 app.add_typer(store.db, name="db")
 app.add_typer(store.user, name="user")
+app.add_typer(store.calendar, name="calendar")
 for command in (serve.run, serve.web, serve.agi, serve.worker, serve.router, line.call, line.check, knowledge.train):
     app.command()(command)
 app.command(name="transcribe")(transcribe.transcribe)

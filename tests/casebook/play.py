@@ -21,6 +21,7 @@ from config.settings import CITY
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday, nine o'clock in the city."""
 AGENT = Actor("话务甲", roles.AGENT)
+REVIEWER = Actor("审核甲", roles.REVIEWER)
 DISPATCHER = Actor("派单甲", roles.DISPATCHER)
 SECOND = Actor("派单乙", roles.DISPATCHER)
 SUPERVISOR = Actor("督办甲", roles.SUPERVISOR)
@@ -127,6 +128,14 @@ def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[d
         "correct": [
             do.Correct(what="place", value=f"{now:%H%M%S}号楼", reason="听错了"),
             do.Correct(what="secret", value="no" if case.secret else "yes", reason="来电人要求"),
+        ],
+        "recount": [
+            do.Recount(
+                old_calendar="a",
+                new_calendar="b",
+                case_wd=11,
+                orders_wd=tuple(f"{one.seq}:{12}" for one in case.orders if one.open),
+            )
         ],
         "grant_contact": [do.GrantContact(reason="需要上门")],
         "attach": [do.Attach(file_name="照片.jpg", media_type="image/jpeg", size=10, sha256="0" * 64)],

@@ -11,7 +11,8 @@ from sqlalchemy.exc import DatabaseError
 
 from casebook.errors import CaseError
 from casebook.handling import commands as do
-from casebook.store.schema import access_log, anchor, attachment, case_, event, order_
+from casebook.store.casework_schema import anchor, attachment, order_
+from casebook.store.schema import access_log, case_, event
 from casebook.store.verify import make_anchor, rebuild, verify_chains
 from tests.casebook.conftest import Desk
 from tests.casebook.play import AGENT, DISPATCHER, liaison

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import func, select
 
-from casebook.store.schema import case_, citizen
+from casebook.store.casework_schema import citizen
+from casebook.store.schema import case_
 from tests.public.pages import KEY, Pages
 
 NEW = {
