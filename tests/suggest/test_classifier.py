@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from casebook.suggest.catalogue import Catalogue, CatalogueError, Note
 from casebook.suggest.classifier import Classifier, heading, plain
 from casebook.suggest.model_file import BackgroundModel, ModelFile
+from config.check import check_city
 from config.suggestions import load_catalogue
 from tests.conftest import REPOSITORY
 
@@ -189,3 +191,15 @@ def test_a_wrong_file_of_matters_is_refused(tmp_path: Path, content: str) -> Non
     path.write_text(content, encoding="utf-8")
     with pytest.raises(CatalogueError, match=r"matters\.yaml"):
         Catalogue.load(path)
+
+
+def test_the_lint_names_a_matter_that_only_one_file_knows(tmp_path: Path) -> None:
+    city = tmp_path / "city"
+    shutil.copytree(CITY, city)
+    assert check_city(city) == []
+    routing = city / "routing.yaml"
+    routing.write_text(routing.read_text(encoding="utf-8").replace("农资", "农具"), encoding="utf-8")
+    assert check_city(city) == [
+        "matters.yaml: 农资 is in no group of routing.yaml",
+        "routing.yaml: 农具 is no accepted matter of matters.yaml",
+    ]
