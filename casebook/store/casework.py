@@ -28,6 +28,7 @@ from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, keep_citizen
 from casebook.store.engine import reading
 from casebook.store.history import append_event
+from casebook.store.knowledge_answers import keep_answer
 from casebook.store.records import load_orders, read_case, select_case, write_case
 from casebook.store.schema import case_, event
 from casebook.store.telling import Channels, tell
@@ -158,6 +159,8 @@ class Casework:
         write_case(connection, row.id, before, decision.case)
         if isinstance(command, do.Attach):
             _keep_attachment(connection, row.id, command, actor, now)
+        if isinstance(command, do.AnswerNow):
+            keep_answer(connection, before, command, actor.name, now)
         self._record(connection, row.id, before, decision, actor, key, now, command.EVENT)
         return decision.case.version
 
