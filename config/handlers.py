@@ -21,10 +21,12 @@ from casebook.store.timer_jobs import run_timer
 from casebook.store.transcripts import save_transcript
 from config.city_words import load_reader
 from config.jobs import Handler, Unready, Writes
+from config.linkage import LinkageDelivery
 from config.model import load_transcriber
 from config.notices import notifier, routes
 from config.settings import Settings
 from config.wiring import Hotline, utc_now
+from transcription import wording
 from transcription.audio import AudioError
 from transcription.engine import Transcriber
 from transcription.model import ModelMissing
@@ -39,6 +41,7 @@ def handlers(hotline: Hotline) -> Mapping[str, Handler]:
         "notify": Notification(settings, CitizenPhones(hotline.engine, hotline.privacy)),
         "case_timer": CaseTimer(hotline.casework),
         "nightly": Night(hotline.book),
+        "linkage": LinkageDelivery(settings),
     }
 
 
@@ -104,6 +107,7 @@ class Transcription:
             if self._transcriber is None:
                 try:
                     self._transcriber = load_transcriber(self._settings)
+                    wording.load()
                 except ModelMissing as error:
                     raise Unready(str(error)) from error
             return self._transcriber

@@ -129,7 +129,7 @@ class Hotline:
             self.engine.dispose()
 
 
-def load_flow(city_dir: Path) -> Flow:
-    """The flow of a city. Raises FlowError with file and line."""
-    file = city_dir / "flow.yaml"
+def load_flow(city_dir: Path, name: str = "flow.yaml") -> Flow:
+    """A flow of a city. Raises FlowError with file and line."""
+    file = city_dir / name
     return parse(file.read_text(encoding="utf-8"), file.name)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 from casebook.api import (
     alert_routes,
+    board_routes,
     case_routes,
     console_routes,
     health_routes,
     knowledge_routes,
+    linkage_routes,
     open311_routes,
     problems,
     public_routes,
@@ -29,11 +34,30 @@ UPLOADS = {
     "/imports": case_routes.IMPORT_BYTES + _FORM_BYTES,
 }
 """Ends of the paths that take a file."""
+_ROUTES = (
+    session_routes,
+    voicemail_routes,
+    alert_routes,
+    case_routes,
+    board_routes,
+    linkage_routes,
+    health_routes,
+    # The console answers whatever nobody else does.
+    console_routes,
+)
 
 
 def create_app(deps: ApiDeps) -> FastAPI:
     """Build the application. Its handlers are sync functions run on the thread pool, as the store is sync."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if deps.board is not None:
+            await deps.board.close()
+
     app = FastAPI(
+        lifespan=lifespan,
         title="12345 hotline",
         version="1",
         openapi_url="/api/v1/openapi.json",
@@ -43,7 +67,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.deps = deps
     app.state.sign_in_limits = SignInLimits.by_clock(deps.clock)
     problems.install(app)
-    for routes in (session_routes, voicemail_routes, alert_routes, case_routes, health_routes, console_routes):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     if deps.knowledge is not None:
         app.include_router(knowledge_routes.router)

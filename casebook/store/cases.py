@@ -35,7 +35,10 @@ def next_number(connection: Connection, now: datetime) -> str:
 def open_draft(
     connection: Connection, privacy: Privacy, *, call_id: str, path: str, demand: str, now: datetime
 ) -> CaseOpened:
-    """The call's DRAFT case for a kept recording, or the one that the call has already. Schedules its transcription."""
+    """The call's DRAFT case for a kept recording, or the one that the call has already.
+
+    Schedules its transcription; that of a recording which must be fetched first is left to whoever fetches it.
+    """
     existing = connection.execute(
         select(case_.c.case_no, case_.c.query_code_enc).where(case_.c.call_id == call_id)
     ).first()
@@ -43,7 +46,10 @@ def open_draft(
         return CaseOpened(
             existing.case_no, privacy.decrypt(existing.query_code_enc, f"{QUERY_CODE}:{existing.case_no}")
         )
-    recording_id = connection.execute(select(recording.c.id).where(recording.c.path == path)).scalar_one()
+    # Locked: whoever fetches it meanwhile finds either the case or a digest that is written.
+    recording_id, digest = connection.execute(
+        select(recording.c.id, recording.c.sha256).where(recording.c.path == path).with_for_update()
+    ).one()
     case_no, code = next_number(connection, now), new_query_code()
     case_id = connection.execute(
         insert(case_)
@@ -74,7 +80,8 @@ def open_draft(
         to_state=DRAFT,
         payload={"call_id": call_id, "recording": path, "demand": demand},
     )
-    schedule_transcription(connection, recording_id, path, now)
+    if digest:
+        schedule_transcription(connection, recording_id, path, now)
     return CaseOpened(case_no, code)
 
 

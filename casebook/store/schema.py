@@ -99,6 +99,8 @@ call = Table(
     Column("ended_at", UtcDateTime),
     Column("talk_s", Integer),
     Column("outcome", String(16), nullable=False, default=""),
+    # The trunk over which it came: another platform's, where that has one of its own.
+    Column("origin", String(32), nullable=False, server_default=""),
 )
 
 call_session = Table(
@@ -350,6 +352,25 @@ web_session = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("user_id", ForeignKey("user_.id"), nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+)
+
+outbound_call = Table(
+    "outbound_call",
+    metadata,
+    Column("id", ID, primary_key=True),
+    # One call for one reason: whoever asks twice gets the same row.
+    Column("key", String(100), nullable=False, unique=True),
+    Column("purpose", String(16), nullable=False),
+    # The call whose number is called, and the case that it is about.
+    Column("origin_call_id", ForeignKey("call.call_id"), nullable=False),
+    Column("case_no", String(20), nullable=False, server_default=""),
+    Column("state", String(8), nullable=False),
+    Column("tried_at", UtcDateTime),
+    # The call that was made; its record is that of any call.
+    Column("call_sid", String(64), unique=True),
+    Column("result", String(16), nullable=False, server_default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("state IN ('waiting', 'trying', 'made', 'over')", name="state"),
 )
 
 access_log = Table(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, String, and_, cast, insert, literal, select
+from sqlalchemy import Engine, Row, Select, String, and_, cast, insert, literal, or_, select
 
 from casebook.errors import CaseError
 from casebook.handling import commands as do
@@ -238,13 +238,21 @@ def _items() -> Select[Any]:
         .join(call, call.c.call_id == case_.c.call_id)
         .join(recording, recording.c.id == case_.c.recording_id)
         .outerjoin(transcript, is_newest(recording.c.id))
-        .outerjoin(outbox, and_(outbox.c.kind == "transcribe", outbox.c.key == _transcribe_key()))
+        .outerjoin(outbox, or_(outbox.c.key == _transcribe_key(), and_(outbox.c.key == _fetch_key(), _gave_up)))
         .where(case_.c.channel == "voicemail")
     )
 
 
 def _transcribe_key() -> Any:
     return literal("transcribe:") + cast(recording.c.id, String)
+
+
+def _fetch_key() -> Any:
+    """The job that must bring a recording before it can be transcribed; of interest once it has given up."""
+    return literal("fetch:") + recording.c.path
+
+
+_gave_up = outbox.c.state == "dead"
 
 
 def _item(row: Row[Any], alerts: dict[int, list[AlertItem]]) -> dict[str, Any]:

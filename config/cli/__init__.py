@@ -15,7 +15,7 @@ from casebook.errors import CaseError
 from casebook.privacy import PrivacyError
 from casebook.rulebook import RulebookError
 from casebook.suggest.catalogue import CatalogueError
-from config.cli import context, knowledge, line, model, pbx, prompts, serve, store, transcribe
+from config.cli import context, knowledge, line, model, pbx, prompts, report, serve, store, transcribe, twilio
 from config.prompts import PromptError
 from config.settings import SettingsError
 from ivr.flow import FlowError
@@ -32,9 +32,11 @@ app.add_typer(pbx.app, name="pbx")
 app.add_typer(model.app, name="model")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(knowledge.kb, name="kb")
+app.add_typer(report.app, name="report")
 app.add_typer(store.db, name="db")
 app.add_typer(store.user, name="user")
 app.add_typer(store.calendar, name="calendar")
+app.add_typer(twilio.app, name="twilio")
 for command in (serve.run, serve.web, serve.agi, serve.worker, serve.router, line.call, line.check, knowledge.train):
     app.command()(command)
 app.command(name="transcribe")(transcribe.transcribe)

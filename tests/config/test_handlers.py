@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,59 +13,18 @@ import yaml
 from sqlalchemy import select
 
 from casebook.store.alerts import Alerts
-from casebook.store.schema import outbox, transcript
-from casebook.store.voicemails import VoicemailItem
+from casebook.store.schema import transcript
 from config import jobs
 from config.handlers import handlers
 from config.settings import CITY, Settings
 from config.wiring import Hotline, utc_now
-from ivr.events import CaseOpened
-from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
+from tests.config.worker import Worker
 from tests.e2e.conftest import model
 from tests.pbx.audio import voice_like, write_wav
 from tests.transcription.test_strange_files import ACCEPTED, REJECTED
 
 __all__ = ["model"]
 SECRET = "a secret of forty characters, for tests.."
-
-
-@dataclass
-class Worker:
-    """One worker's jobs, run one after another in this process."""
-
-    hotline: Hotline
-    jobs: jobs.Jobs
-    made: int = 0
-
-    def voicemail(self) -> tuple[str, Path]:
-        """A kept recording's case, and where its file should be."""
-        self.made += 1
-        call_id, path = f"lyg1-1763910000.{self.made}", f"d/{self.made}.wav"
-        now = utc_now()
-        with self.hotline.store.transaction() as unit:
-            call = NewCall(call_id, "asterisk", "13812345678", "12345", now)
-            unit.create_call(call, SessionRow(call_id, "rev", 0, 0, {}, ()))
-            unit.save_recording(call_id, KeptRecording(path, 4000, 4000, "00", True, 3), now)
-            opened = unit.open_by_voicemail(call_id, OpenVoicemailCase(path, "help"), now)
-        target = self.hotline.recordings.root / path
-        target.parent.mkdir(exist_ok=True)
-        assert isinstance(opened, CaseOpened)
-        return opened.case_no, target
-
-    def work(self) -> None:
-        """Do all that is due."""
-        while due := self.jobs.outbox.due(utc_now(), limit=100):
-            for job in due:
-                jobs.run_job(self.jobs, job.id, "test")
-
-    def item(self, case_no: str) -> VoicemailItem:
-        return self.hotline.voicemails.get(case_no)
-
-    def states(self) -> list[tuple[str, int, str | None]]:
-        """State, attempts and last error of every job."""
-        with self.hotline.engine.connect() as connection:
-            columns = (outbox.c.state, outbox.c.attempts, outbox.c.last_error)
-            return [tuple(row) for row in connection.execute(select(*columns).order_by(outbox.c.id))]
 
 
 @pytest.fixture
@@ -82,12 +40,12 @@ def worker(model: Path, city: Path, tmp_path: Path) -> Iterator[Worker]:
     settings = Settings(data_dir=tmp_path / "data", city_dir=city, secret_key=SECRET, vosk_model=model)
     hotline = Hotline(settings)
     hotline.upgrade()
-    yield Worker(hotline, jobs.Jobs(hotline.outbox, handlers(settings), utc_now))
+    yield Worker(hotline, jobs.Jobs(hotline.outbox, handlers(hotline), utc_now))
     hotline.close()
 
 
 def test_every_file_has_one_clear_state_and_the_worker_goes_on(worker: Worker, tmp_path: Path) -> None:
-    wanted = {}
+    wanted: dict[str, tuple[str, str | None]] = {}
     for make, reason in REJECTED.values():
         case_no, path = worker.voicemail()
         make(path)
@@ -121,7 +79,7 @@ def test_a_danger_word_is_an_alert_in_the_transcripts_own_transaction(
     words["categories"][0]["phrases"].append(heard.strip("。，")[:4])
     (city / "alarms.yaml").write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
 
-    again = Worker(worker.hotline, jobs.Jobs(worker.hotline.outbox, handlers(worker.hotline.settings), utc_now), 10)
+    again = Worker(worker.hotline, jobs.Jobs(worker.hotline.outbox, handlers(worker.hotline), utc_now), 10)
     case_no, path = again.voicemail()
     shutil.copy(table.parent / f"{row['id']}.wav", path)
     again.work()
@@ -137,7 +95,7 @@ def test_without_a_model_a_voicemail_waits_and_no_attempt_is_counted(city: Path,
     settings = Settings(data_dir=tmp_path / "data", city_dir=city, secret_key=SECRET)
     hotline = Hotline(settings)
     hotline.upgrade()
-    worker = Worker(hotline, jobs.Jobs(hotline.outbox, handlers(settings), utc_now))
+    worker = Worker(hotline, jobs.Jobs(hotline.outbox, handlers(hotline), utc_now))
     case_no, path = worker.voicemail()
     write_wav(path, voice_like(2))
     worker.work()

@@ -2,10 +2,7 @@
 
 from alembic import context
 
-from casebook.store import casework_schema
 from casebook.store.schema import metadata
-
-assert casework_schema.order_.metadata is metadata  # noqa: S101 - its tables are known from here on
 
 context.configure(
     connection=context.config.attributes["connection"],
