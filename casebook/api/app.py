@@ -73,7 +73,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
         app.include_router(knowledge_routes.router)
         app.include_router(suggestion_routes.router)
     if deps.public is not None:
-        app.include_router(public_routes.router)
+        public_routes.install(app, deps.clock)
         open311_routes.install(app, deps.clock)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.

@@ -76,6 +76,8 @@ def discard(case_no: CaseNo, body: DiscardBody, user: Reviewing, deps: Deps, key
 @router.post("/voicemails/{case_no}/reveal")
 def reveal(case_no: CaseNo, body: RevealBody, user: Reviewing, deps: Deps, _key: IdempotencyKey) -> NumberBody:
     """The caller's number in full. Who saw it and why is written into the case's history, every time."""
+    if not deps.cases.rights(user.actor()).rule.contacts:
+        raise Problem("forbidden")
     return NumberBody(number=deps.voicemails.reveal_number(case_no, user.name, body.reason))
 
 

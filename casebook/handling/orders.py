@@ -62,7 +62,8 @@ def _receivers(
     book, now = scene.book, scene.now
     by_catalogue = route is not None and command.unit in ("", route.unit)
     if scene.actor.role in _FRONT_DESK:
-        guard(by_catalogue and not command.limit_rule and not command.co_units, "目录没有明确的事项，请转后台派单。")
+        plainly = by_catalogue and not (command.limit_rule or command.co_units or command.contact_granted)
+        guard(plainly, "目录没有明确的事项，请转后台派单。")
     if by_catalogue and route is not None:
         lead = route.unit
         helpers = command.co_units or (route.co_units if not command.unit else ())
@@ -159,7 +160,8 @@ def reject_return(case: CaseRecord, command: do.RejectReturn, scene: Scene) -> O
     state = states.HANDLING if order.signed_at else states.DISPATCHED
     timers: tuple[Timer, ...] = ()
     if order.signed_at is None and order.sign_due_at is not None:
-        timers = (Timer("auto_sign", max(order.sign_due_at, scene.now), order.seq, mark(order.sign_due_at)),)
+        # Marks of its own: the first timer may have come and gone while the return was judged.
+        timers = (Timer("auto_sign", max(order.sign_due_at, scene.now), order.seq, f"final:{mark(scene.now)}"),)
     return Outcome(case.with_order(replace(order, final=True)), state, timers, (told,))
 
 

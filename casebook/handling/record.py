@@ -231,7 +231,7 @@ def _first_shape(one: Happened, version: int) -> dict[str, Any]:
         case "open_by_voicemail":
             return {"demand": facts["demand"], "received_at": at, "version": 1}
         case "start_clock":
-            return {"clock_started_at": at}
+            return {"clock_started_at": facts.get("ended_at", at)}
         case "register":
             words = {name: facts[name] for name in ("title", "body", "demand")}
             return {**words, "registered_at": at, "registered_by": one.actor, "version": version + 1}

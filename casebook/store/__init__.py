@@ -1,7 +1,8 @@
 """The one store of calls and cases; the only code that speaks SQL."""
 
 from casebook.store import (
-    knowledge_schema,  # noqa: F401 - its tables belong to the schema
+    casework_schema,  # noqa: F401 - its tables belong to the schema
+    knowledge_schema,  # noqa: F401
     linkage_tables,
     telephone_tables,
 )

@@ -10,7 +10,7 @@ import holidays
 from sqlalchemy import Connection, delete, insert, select
 
 from casebook.calendar import Calendar, SpecialDay
-from casebook.store.schema import calendar_day, calendar_year
+from casebook.store.casework_schema import calendar_day, calendar_year
 
 FIRST_YEAR = 2009
 """The line opened on 2009-12-29."""

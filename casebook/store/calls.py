@@ -140,7 +140,7 @@ class SqlUnitOfWork(UnitOfWork):
         if session.ended_at is not None:
             driver.execute(_END_CALL, (driver.moment(session.ended_at), writes.outcome, session.call_id))
             if driver.execute(_WAITING_CASE, (session.call_id,)).fetchone():
-                start_clock(self.connection, session.call_id, session.ended_at)
+                start_clock(self.connection, session.call_id, session.ended_at, now)
 
     def save_recording(self, call_id: str, kept: KeptRecording, now: datetime) -> None:
         upsert_recording(self.connection, call_id, kept, now)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from casebook.handling.record import plain
 from casebook.hashchain import canonical
 from casebook.numbering import case_number, day_of, new_query_code
 from casebook.privacy import Privacy
@@ -84,8 +85,8 @@ def open_draft(
     return CaseOpened(case_no, code)
 
 
-def start_clock(connection: Connection, call_id: str, ended_at: datetime) -> None:
-    """The clock of a voicemail's case runs from the end of its call."""
+def start_clock(connection: Connection, call_id: str, ended_at: datetime, now: datetime) -> None:
+    """The clock of a voicemail's case runs from the end of its call, also where that is learnt a day later."""
     row = connection.execute(
         select(case_.c.id, case_.c.case_no, case_.c.state).where(
             case_.c.call_id == call_id, case_.c.clock_started_at.is_(None)
@@ -100,10 +101,10 @@ def start_clock(connection: Connection, call_id: str, ended_at: datetime) -> Non
         row.case_no,
         kind="start_clock",
         actor=SYSTEM,
-        now=ended_at,
+        now=now,
         from_state=row.state,
         to_state=row.state,
-        payload={"call_id": call_id},
+        payload={"call_id": call_id, "ended_at": plain(ended_at)},
     )
 
 

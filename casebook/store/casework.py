@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from casebook import states
 from casebook.calendar import Calendar
@@ -24,12 +24,13 @@ from casebook.roles import Actor
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.calendar import Days
 from casebook.store.cases import QUERY_CODE, next_number
+from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, keep_citizen
 from casebook.store.engine import reading
 from casebook.store.history import append_event
 from casebook.store.knowledge_answers import keep_answer
 from casebook.store.records import load_orders, read_case, select_case, write_case
-from casebook.store.schema import attachment, case_, event
+from casebook.store.schema import case_, event
 from casebook.store.telling import Channels, tell
 from casebook.store.timers import set_timers
 
@@ -81,9 +82,7 @@ class Casework:
                 scene = self._scene(connection, actor, now)
                 case_no, code = next_number(connection, now), new_query_code()
                 new = CaseRecord(case_no=case_no, channel=channel)
-                named = replace(
-                    new, citizen_id=keep_citizen(connection, self._privacy, command.phone, command.name, now)
-                )
+                named = replace(new, citizen_id=self._citizen(connection, command, now))
                 decision = decide(named, command, scene)
                 decision = replace(decision, payload=_with_citizen(decision.payload, named.citizen_id))
                 place = f"{QUERY_CODE}:{case_no}"
@@ -123,6 +122,11 @@ class Casework:
                 return self.apply(connection, case_no, command, version=version, actor=actor, key=key, now=now)
         except IntegrityError as error:
             raise CaseError("stale_version", _STALE) from error
+        except OperationalError as error:
+            # Two cases that are merged into each other at the same moment wait for each other: one is told.
+            if getattr(error.orig, "sqlstate", None) in ("40001", "40P01"):
+                raise CaseError("stale_version", _STALE) from error
+            raise
 
     def apply(
         self,
@@ -219,11 +223,17 @@ class Casework:
         if not isinstance(command, do.Register) or command.anonymous:
             return case
         if command.phone.strip():
-            found = keep_citizen(connection, self._privacy, command.phone, command.name, now)
+            found = self._citizen(connection, command, now)
         else:
             call_id = connection.execute(select(case_.c.call_id).where(case_.c.id == case_id)).scalar_one()
             found = citizen_of_call(connection, self._privacy, call_id, command.name, now) if call_id else None
         return replace(case, citizen_id=found)
+
+    def _citizen(self, connection: Connection, command: do.Register, now: datetime) -> int | None:
+        """Whoever gave a number and did not ask to be nobody."""
+        if command.anonymous:
+            return None
+        return keep_citizen(connection, self._privacy, command.phone, command.name, now)
 
     def _registered(self, connection: Connection, key: str) -> Registered | None:
         """The case that this very command made before. Raises CaseError key_reused."""

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.privacy import Privacy, mask_number, normalise_number
+from casebook.store.casework_schema import citizen
 from casebook.store.engine import reading
-from casebook.store.schema import call, case_, citizen
+from casebook.store.schema import call, case_
 
 AUDIENCE = "citizen:"
 _INDEX = "ani"

@@ -15,9 +15,10 @@ from casebook.numbering import ZONE
 from casebook.privacy import mask_text
 from casebook.roles import Actor
 from casebook.store.casework import Casework, Registered
+from casebook.store.casework_schema import citizen
 from casebook.store.engine import reading
 from casebook.store.queries import Cases
-from casebook.store.schema import case_, citizen
+from casebook.store.schema import case_
 from casebook.tables import read_table
 
 DEMAND_NAMES = {

@@ -129,7 +129,7 @@ def keep_recording(
         .where(call.c.call_id == new.call_id)
         .values(outcome="voicemail", ended_at=func.coalesce(call.c.ended_at, literal(now, UtcDateTime())))
     )
-    start_clock(connection, new.call_id, now)
+    start_clock(connection, new.call_id, now, now)
     return opened.case_no
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from casebook import roles
 from casebook.errors import CaseError
 from casebook.rulebook import Rulebook
+from casebook.store.casework_schema import unit_post
 from casebook.store.engine import reading
-from casebook.store.schema import unit_post, user_
+from casebook.store.schema import user_
 
 KINDS = ("chief", "deputy", "liaison")
 _ROLE_OF = {"deputy": roles.DEPUTY, "liaison": roles.LIAISON}

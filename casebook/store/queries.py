@@ -22,11 +22,12 @@ from casebook.rights import Rights, hidden_payload
 from casebook.roles import Actor
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.calendar import Days
+from casebook.store.casework_schema import attachment, citizen, order_
 from casebook.store.cursors import make_cursor, read_cursor
 from casebook.store.engine import reading
 from casebook.store.history import body_of
 from casebook.store.records import load_orders, read_case, read_order, select_case
-from casebook.store.schema import access_log, attachment, case_, citizen, event, order_
+from casebook.store.schema import access_log, case_, event
 from casebook.store.voicemails import HistoryEvent
 
 _INTAKE = (states.DRAFT, states.REGISTERED, states.DISCARDED)

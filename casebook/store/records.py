@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
 from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, OrderRecord
-from casebook.store.schema import case_, order_
+from casebook.store.casework_schema import order_
+from casebook.store.schema import case_
 
 _CASE_COLUMNS = tuple(case_.c[name] for name in ("case_no", *CASE_FIELDS))
 _ORDER_COLUMNS = tuple(order_.c[name] for name in ORDER_FIELDS)

@@ -5,7 +5,7 @@ extended, reopened) does nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -14,12 +14,13 @@ from casebook import states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.record import LEAD, CaseRecord, OrderRecord, whole_ms
-from casebook.handling.scene import mark
+from casebook.handling.scene import Timer, mark
 from casebook.roles import THE_SYSTEM
 from casebook.store.casework import Casework
+from casebook.store.casework_schema import unit_post
 from casebook.store.records import load_orders, read_case, select_case
-from casebook.store.schema import case_, unit_post, user_
-from casebook.store.timers import short
+from casebook.store.schema import case_, user_
+from casebook.store.timers import set_timers, short
 
 _CHIEF = "单位主要负责人"
 
@@ -43,6 +44,10 @@ def run_timer(connection: Connection, casework: Casework, payload: Mapping[str, 
         # Decided before anything is written: the case is not in a state for it any more.
         if error.code not in ("bad_state", "guard"):
             raise
+        if kind == "archive" and error.code == "guard":
+            # Its master is not over, say: looked at again after as long a time. The number makes the timer another one.
+            again = now + timedelta(days=casework.book.deadlines.archive_d)
+            set_timers(connection, case_no, [Timer("archive", again, int(payload["order"]) + 1, str(payload["marks"]))])
 
 
 def _command(

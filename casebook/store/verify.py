@@ -18,10 +18,11 @@ from casebook.errors import CaseError
 from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, Happened, plain, replay
 from casebook.hashchain import GENESIS, first_break
 from casebook.numbering import PREFIX, ZONE, case_number
-from casebook.store.engine import reading
+from casebook.store.casework_schema import anchor, order_
+from casebook.store.engine import snapshot
 from casebook.store.history import body_of
 from casebook.store.records import read_case, read_order, select_case, write_case
-from casebook.store.schema import anchor, case_, case_counter, event, order_
+from casebook.store.schema import case_, case_counter, event
 
 _BATCH = 500
 
@@ -46,7 +47,7 @@ class Finding:
 def verify_chains(engine: Engine) -> list[Finding]:
     """Check the chain of every case, rebuild its rows from it, look for numbers that are gone and for changed days."""
     findings = []
-    with reading(engine) as connection:
+    with snapshot(engine) as connection:
         for case, events in _cases(connection):
             findings += _check(case, events)
         findings += _missing_numbers(connection)

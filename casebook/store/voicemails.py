@@ -291,5 +291,5 @@ def _history(row: Row[Any]) -> HistoryEvent:
         datetime.fromisoformat(row.at),
         row.from_state,
         row.to_state,
-        json.loads(row.payload),
+        {name: value for name, value in json.loads(row.payload).items() if name not in ("set", "orders")},
     )

@@ -14,10 +14,12 @@ from call_router.directory import DirectoryError
 from casebook.errors import CaseError
 from casebook.privacy import PrivacyError
 from casebook.rulebook import RulebookError
+from casebook.suggest.catalogue import CatalogueError
 from config.cli import context, knowledge, line, model, pbx, prompts, report, serve, store, transcribe, twilio
 from config.prompts import PromptError
 from config.settings import SettingsError
 from ivr.flow import FlowError
+from transcription.gazetteer import GazetteerError
 
 app = typer.Typer(
     name="hotline",
@@ -57,6 +59,8 @@ _EXPECTED = (
     RenderError,
     PbxError,
     RulebookError,
+    CatalogueError,
+    GazetteerError,
 )
 
 

@@ -21,6 +21,7 @@ from config.settings import CITY
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday, nine o'clock in the city."""
 AGENT = Actor("话务甲", roles.AGENT)
+REVIEWER = Actor("审核甲", roles.REVIEWER)
 DISPATCHER = Actor("派单甲", roles.DISPATCHER)
 SECOND = Actor("派单乙", roles.DISPATCHER)
 SUPERVISOR = Actor("督办甲", roles.SUPERVISOR)

@@ -14,7 +14,7 @@ from casebook.calendar import Calendar, SpecialDay
 from casebook.numbering import ZONE
 from casebook.store import open_engine, upgrade
 from casebook.store.calendar import load_calendar, replace_year
-from casebook.store.schema import calendar_year
+from casebook.store.casework_schema import calendar_year
 
 
 @pytest.fixture(scope="module")

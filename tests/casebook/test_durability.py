@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from casebook.store.schema import case_, case_counter, event, order_, outbox
+from casebook.store.casework_schema import order_
+from casebook.store.schema import case_, case_counter, event, outbox
 from casebook.store.verify import verify_chains
 from tests.casebook.conftest import Desk
 from tests.casebook.play import AGENT, register

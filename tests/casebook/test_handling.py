@@ -12,10 +12,14 @@ from casebook import states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.numbering import ZONE
-from casebook.store.schema import citizen, notice, outbox
+from casebook.store.calls import SqlCallStore
+from casebook.store.cases import start_clock
+from casebook.store.casework_schema import citizen
+from casebook.store.schema import notice, outbox
 from casebook.store.verify import rebuild, verify_chains
+from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
 from tests.casebook.conftest import Desk
-from tests.casebook.play import AGENT, CALLER_BACK, DISPATCHER, LEADER, SECOND, deputy, liaison, register
+from tests.casebook.play import AGENT, CALLER_BACK, DISPATCHER, LEADER, REVIEWER, SECOND, deputy, liaison, register
 
 OK = do.ReviewOk(answers_demand=True, facts_given=True, law_cited=True, tone=True, no_template=True)
 FEEDBACK = do.Feedback(true_claim=True, contacted=False, solved="yes", internal="已换主板", answer="电梯已修好。")
@@ -336,3 +340,46 @@ def test_of_two_who_change_a_case_at_once_one_is_told(desk: Desk) -> None:
     with pytest.raises(CaseError) as error:
         desk.casework.execute(case_no, do.ToTriage(), version=version, actor=AGENT, idempotency_key="b")
     assert error.value.code == "stale_version"
+
+
+def test_a_return_that_is_rejected_after_the_time_for_signing_is_signed_by_the_hotline(desk: Desk) -> None:
+    case_no = dispatched(desk)
+    desk.do(case_no, liaison("haizhou"), RETURN)
+    desk.later(days=3)
+    desk.do(case_no, SECOND, do.RejectReturn(note="属地管理"))
+    desk.later(minutes=1)
+    assert desk.case(case_no).state == states.HANDLING
+
+
+def test_a_merged_case_whose_master_takes_longer_is_archived_later(desk: Desk) -> None:
+    master, child = dispatched(desk, n=1), desk.open(2)
+    desk.do(child, DISPATCHER, do.Merge(master_no=master, reason="同一部电梯"))
+    desk.later(days=31)
+    assert desk.case(child).state == states.MERGED
+    desk.do(master, AGENT, do.Withdraw(reason="已解决", reference="lyg1-1.1"))
+    desk.later(days=31)
+    assert desk.case(child).state == states.ARCHIVED
+
+
+def test_who_wants_to_be_nobody_is_kept_nowhere(desk: Desk) -> None:
+    desk.open(anonymous=True)
+    with desk.engine.begin() as connection:
+        assert connection.execute(select(citizen)).all() == []
+
+
+def test_a_voicemails_clock_runs_from_the_end_of_its_call_also_where_that_is_learnt_later(desk: Desk) -> None:
+    calls = SqlCallStore(desk.engine, desk.privacy)
+    ended = desk.now + timedelta(minutes=2)
+    with calls.transaction() as unit:
+        unit.create_call(
+            NewCall("c1", "asterisk", "13812345678", "12345", desk.now), SessionRow("c1", "r", 0, 0, {}, ())
+        )
+        unit.save_recording("c1", KeptRecording("d/a.wav", 5000, 4000, "00", True, 3), desk.now)
+        unit.open_by_voicemail("c1", OpenVoicemailCase("d/a.wav", "help"), desk.now)
+        start_clock(unit.connection, "c1", ended, ended + timedelta(days=1))
+    case_no = "LYG20261123000001"
+    desk.now += timedelta(days=2)
+    case = desk.do(case_no, REVIEWER, do.Register(demand="help", title="路灯", body="路灯不亮"))
+    assert (case.clock_started_at, case.due_at) == (ended, at("2026-12-01"))
+    assert case.citizen_id is not None
+    assert verify_chains(desk.engine) == []

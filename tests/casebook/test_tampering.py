@@ -7,11 +7,13 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy.event import listen, remove
 from sqlalchemy.exc import DatabaseError
 
 from casebook.errors import CaseError
 from casebook.handling import commands as do
-from casebook.store.schema import access_log, anchor, attachment, case_, event, order_
+from casebook.store.casework_schema import anchor, attachment, order_
+from casebook.store.schema import access_log, case_, event
 from casebook.store.verify import make_anchor, rebuild, verify_chains
 from tests.casebook.conftest import Desk
 from tests.casebook.play import AGENT, DISPATCHER, liaison
@@ -148,3 +150,20 @@ def test_the_database_itself_refuses_to_change_what_is_only_added_to(desk: Desk,
     for statement in (update(table).values({"id": 9} if "id" in table.c else {"events": 9}), delete(table)):  # type: ignore[arg-type,attr-defined]
         with pytest.raises(DatabaseError, match="append-only"), desk.engine.begin() as connection:
             connection.execute(statement)
+
+
+def test_a_record_that_is_written_while_it_is_checked_is_not_taken_for_a_forged_one(desk: Desk) -> None:
+    case_no, _ = three_cases(desk)
+    written: list[str] = []
+
+    def write_between(_: object, __: object, statement: str, *___: object) -> None:
+        # The rows of the cases have been read, their events are read next.
+        if "FROM event" in statement and not written:
+            written.append(case_no)
+            desk.do(case_no, DISPATCHER, do.Urge(note="请抓紧"))
+
+    listen(desk.engine, "before_cursor_execute", write_between)
+    findings = verify_chains(desk.engine)
+    remove(desk.engine, "before_cursor_execute", write_between)
+    assert (written, findings) == ([case_no], [])
+    assert desk.case(case_no).orders[0].urgings == 1

@@ -12,10 +12,11 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.numbering import ZONE
 from casebook.privacy import mask_text
+from casebook.store.casework_schema import anchor, citizen
 from casebook.store.citizens import CitizenPhones
 from casebook.store.nightly import plan_night, run_night
 from casebook.store.recounting import correct_year, read_days
-from casebook.store.schema import anchor, case_, citizen, outbox
+from casebook.store.schema import case_, outbox
 from casebook.store.verify import verify_chains
 from casebook.tables import read_table
 from tests.casebook.conftest import Desk

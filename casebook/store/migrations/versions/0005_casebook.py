@@ -131,6 +131,7 @@ def _case() -> None:
         table.create_foreign_key(op.f("fk_case__citizen_id"), "citizen", ["citizen_id"], ["id"])
         table.create_check_constraint(op.f("ck_case__state"), _one_of("state", _STATES))
         table.create_check_constraint(op.f("ck_case__master"), "master_no <> case_no")
+    op.create_index("ix_event_at", "event", ["at", "type"])
     op.create_index("ix_case__citizen_id", "case_", ["citizen_id", "registered_at"])
     op.create_index("ix_case__matter", "case_", ["matter", "region", "registered_at"])
     merged = sa.text("master_no <> ''")
