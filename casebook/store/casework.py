@@ -148,7 +148,7 @@ class Casework:
             return int(row.version)
         if version is not None and row.version != version:
             raise CaseError("stale_version", _STALE)
-        before = read_case(row._mapping, load_orders(connection, row.id))
+        before = read_case(row, load_orders(connection, row.id))
         command = _whole_ms(command)
         scene = self._scene(connection, actor, now, self._other(connection, before, command))
         if calendar is not None:
@@ -214,7 +214,7 @@ class Casework:
             return None
         # Held, so that nobody merges the master away at the same moment.
         row = connection.execute(select_case().where(case_.c.case_no == number).with_for_update()).first()
-        return read_case(row._mapping, ()) if row is not None else None
+        return read_case(row, ()) if row is not None else None
 
     def _known_caller(
         self, connection: Connection, case: CaseRecord, case_id: int, command: do.Command, now: datetime
@@ -293,4 +293,4 @@ def _children(connection: Connection, master: CaseRecord) -> Sequence[CaseRecord
     rows = connection.execute(
         select_case().where(case_.c.master_no == master.case_no, case_.c.state == states.MERGED).order_by(case_.c.id)
     )
-    return [read_case(row._mapping, ()) for row in rows]
+    return [read_case(row, ()) for row in rows]

@@ -58,7 +58,7 @@ def correct_year(
         changed = 0
         for case_no in numbers:
             row = connection.execute(select_case().where(case_.c.case_no == case_no).with_for_update()).one()
-            case = read_case(row._mapping, load_orders(connection, row.id))
+            case = read_case(row, load_orders(connection, row.id))
             command = _recount(case, casework.book, old, new)
             if command is not None:
                 key = f"{THE_SYSTEM.name}:recount:{case_no}:{case.version}"
