@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, OrderRecord
 from casebook.store.casework_schema import order_
@@ -27,14 +28,14 @@ def load_orders(connection: Connection, case_id: int) -> tuple[OrderRecord, ...]
     return tuple(read_order(row) for row in connection.execute(statement))
 
 
-def read_case(row: Row[Any], orders: tuple[OrderRecord, ...]) -> CaseRecord:
+def read_case(row: Sequence[Any], orders: tuple[OrderRecord, ...]) -> CaseRecord:
     """The case of a row that `select_case` found."""
     # By position: rows are read by the hundred, and to look each value up by its name takes five times as long.
     values: dict[str, Any] = dict(zip(_CASE_NAMES, row[1 : len(_CASE_NAMES) + 1], strict=True))
     return CaseRecord(orders=orders, **values)
 
 
-def read_order(row: Row[Any]) -> OrderRecord:
+def read_order(row: Sequence[Any]) -> OrderRecord:
     """The order of a row that begins with ORDER_COLUMNS."""
     values: dict[str, Any] = dict(zip(ORDER_FIELDS, row[: len(ORDER_FIELDS)], strict=True))
     return OrderRecord(**values)

@@ -36,6 +36,10 @@ def read_days(rows: Iterable[Mapping[str, str]], year: int) -> list[SpecialDay]:
             raise CaseError("bad_value", f"Line {n}: {day} is not in {year}, or is there twice.")
         if works != (day.weekday() < 5):
             days[day] = SpecialDay(day, works, row.get("名称", "")[:64])
+    if not days:
+        raise CaseError(
+            "bad_value", f"The list names no special day of {year}: a year without holidays is a wrong file."
+        )
     return [days[day] for day in sorted(days)]
 
 
