@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, OrderRecord
 from casebook.store.casework_schema import order_
-from casebook.store.schema import case_
+from casebook.store.schema import case_, event
 
 _CASE_NAMES = ("case_no", *CASE_FIELDS)
 _CASE_COLUMNS = tuple(case_.c[name] for name in _CASE_NAMES)
@@ -44,6 +44,33 @@ def read_order(row: Sequence[Any]) -> OrderRecord:
 def case_values(before: CaseRecord, after: CaseRecord) -> dict[str, Any]:
     """The columns of the case's row that differ."""
     return {name: getattr(after, name) for name in CASE_FIELDS if getattr(before, name) != getattr(after, name)}
+
+
+def write_new_case(connection: Connection, row: dict[str, Any], first: dict[str, Any]) -> None:
+    """A case's row and its first event: one round trip to PostgreSQL; SQLite knows no such statement and gets two."""
+    if connection.dialect.name == "postgresql":
+        values = {f"case_{name}": value for name, value in row.items()}
+        values |= {f"event_{name}": value for name, value in first.items()}
+        connection.execute(_NEW_CASE_AND_EVENT, values)
+        return
+    case_id = connection.execute(_NEW_CASE, row).scalar_one()
+    connection.execute(insert(event), {"case_id": case_id, **first})
+
+
+# Built once: only their parameters differ, and SQLAlchemy compiles each once.
+_NEW_CASE = insert(case_).returning(case_.c.id)
+_NEW_NAMES = ("case_no", "channel", "query_code_enc", "query_code_hmac", *(n for n in CASE_FIELDS if n != "channel"))
+_FIRST_NAMES = tuple(column.name for column in event.c if column.name not in ("id", "case_id"))
+_MADE = (
+    insert(case_)
+    .values({name: bindparam(f"case_{name}", type_=case_.c[name].type) for name in _NEW_NAMES})
+    .returning(case_.c.id)
+    .cte("made")
+)
+_NEW_CASE_AND_EVENT = insert(event).from_select(
+    ["case_id", *_FIRST_NAMES],
+    select(_MADE.c.id, *(bindparam(f"event_{name}", type_=event.c[name].type) for name in _FIRST_NAMES)),
+)
 
 
 def write_case(connection: Connection, case_id: int, before: CaseRecord, after: CaseRecord) -> None:
