@@ -43,9 +43,10 @@ _DRAIN_S = 15
 def serve_web(hotline: Hotline) -> None:
     """The console and the REST API, until SIGTERM."""
     settings = hotline.settings
-    app: ASGIApp = create_app(api_deps(hotline))
+    deps = api_deps(hotline)
+    app: ASGIApp = create_app(deps)
     if twilio.configured(settings):
-        app = beside(create_webhooks(twilio.webhooks(hotline)), app)
+        app = beside(create_webhooks(twilio.webhooks(hotline, deps.registry)), app)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ class TwilioDeps:
     prompts_dir: Path
     playback: Callable[[str], Path | None]
     """The file of a caller's own recording, fetched where it is not here yet; None where it cannot be had."""
+    observe: Callable[[str, int, float], None]
+    """Counts a webhook: its name, the status that it was answered with, seconds."""
 
 
 Webhook = Callable[[Request, FormData, TwilioDeps], Awaitable[Response]]
@@ -104,16 +107,25 @@ def _webhook(path: str, **parameters: Mapping[str, Any]) -> Callable[[Webhook], 
     """A route for signed requests. Its parameters are checked by itself: whatever Twilio asks gets a document."""
 
     def add(webhook: Webhook) -> Webhook:
+        name = webhook.__name__
+
         async def endpoint(request: Request) -> Response:
             deps: TwilioDeps = request.app.state.twilio
-            return await webhook(request, await _signed(request, deps), deps)
+            began = time.perf_counter()
+            status = 403
+            try:
+                answer = await webhook(request, await _signed(request, deps), deps)
+                status = answer.status_code
+            finally:
+                deps.observe(name, status, time.perf_counter() - began)
+            return answer
 
         described = [
             {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in parameters.items()
         ]
         router.post(
             path,
-            name=webhook.__name__,
+            name=name,
             summary=webhook.__doc__,
             responses=_TWIML,
             openapi_extra={"requestBody": _BODY, "parameters": described},

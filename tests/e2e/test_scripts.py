@@ -46,11 +46,14 @@ def timeline(acts: Sequence[str], said: Samples) -> Timeline:
                 if rest == "3" and acts[n - 1].startswith("press 2"):
                     does += SKIP
             case "say":
-                does += [Speech(said), *([] if rest == "and leave" else [Silence(0.3), Key("#")])]
+                does.append(Speech(said))
+                if rest != "and leave":
+                    does += [Silence(0.3), Key("#")]
             case "reach":
                 does += [Silence(1.0), Key("1"), *SKIP] if rest == "nobody" else [Silence(9)]
             case "wait":
-                does.append(Silence(30))
+                # Past a question's silence; at the end, past the number that is read too.
+                does.append(Silence(12 if acts[n + 1 :] else 30))
             case "leave":
                 does.append(Silence(3))
     return does

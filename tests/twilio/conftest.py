@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -145,7 +146,7 @@ def settings(folder: Path, cloud: FakeCloud, **changes: Any) -> Settings:
 
 def open_line(hotline: Hotline, cloud: FakeCloud) -> TwilioLine:
     """The webhooks over a store that is there."""
-    app = create_app(twilio.webhooks(hotline))
+    app = create_app(twilio.webhooks(hotline, CollectorRegistry()))
     return TwilioLine(hotline, cloud, TestClient(app, base_url="http://10.0.0.7:8000", raise_server_exceptions=True))
 
 
