@@ -165,7 +165,8 @@ class _Workers:
         """What `work` answers; `otherwise` when it fails or takes too long."""
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
-            return _Xml(await asyncio.wait_for(running, _ANSWER_WITHIN_S))
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                return _Xml(await running)
         except NoCall as error:
             structlog.get_logger().warning("webhook without a call", error=str(error))
         except Exception as error:  # noqa: BLE001 - whatever broke, the citizen stays on the line
