@@ -121,7 +121,8 @@ def _webhook(path: str, **parameters: Mapping[str, Any]) -> Callable[[Webhook], 
             return answer
 
         described = [
-            {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in parameters.items()
+            {"name": parameter, "in": "path", "required": True, "schema": schema}
+            for parameter, schema in parameters.items()
         ]
         router.post(
             path,

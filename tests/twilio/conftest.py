@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,6 @@ class TwilioLine:
     hotline: Hotline
     cloud: FakeCloud
     client: TestClient
-    seen: dict[str, Any] = field(default_factory=dict)
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
         """One request, as the proxy passes it on: another host, the path as it was."""
