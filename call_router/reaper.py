@@ -68,6 +68,7 @@ class Reaper:
         self._prefix = f"{system_name}-"
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending: set[str] = set()
         self._log = structlog.get_logger()
 
     def on_event(self, event: Fields) -> None:
@@ -80,6 +81,7 @@ class Reaper:
             queue_answered=event.get("Why") == "queue" and bool(event.get("Member")),
             line_answered=event.get("Why") == "dial" and event.get("Dialstatus") == "ANSWER",
         )
+        self._ending.add(call_id)
         task = asyncio.get_running_loop().create_task(self._end_soon(ending))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -122,6 +124,8 @@ class Reaper:
             await asyncio.to_thread(self.end_call, ending)
         except Exception as error:  # noqa: BLE001 - the next sweep ends it
             self._log.error("ending failed", call_id=ending.call_id, error=type(error).__name__)
+        finally:
+            self._ending.discard(ending.call_id)
 
     def end_call(self, ending: Ending) -> bool:
         """Give a call its end, keeping what was recorded; False when it has one."""
@@ -151,9 +155,11 @@ class Reaper:
         ended = 0
         old = self._clock() - _YOUNG
         for call in self._intake.open_calls():
-            gone = call.call_id not in live and call.started_at < old
+            # Whose hang-up was told knows more of the end than a list of channels does.
+            gone = call.call_id not in live and call.call_id not in self._ending and call.started_at < old
             if call.carrier == "asterisk" and self._ours(call.call_id) and gone:
-                ended += self.end_call(Ending(call.call_id))
+                answered = self._intake.reached_an_agent(call.call_id)
+                ended += self.end_call(Ending(call.call_id, queue_answered=answered))
         return ended
 
     def _ours(self, call_id: str) -> bool:
@@ -166,7 +172,7 @@ class Reaper:
             for row in rows:
                 if self._ours(row.call_id):
                     new = self._new_call(row.call_id, row.number, row.started_at)
-                    self._intake.record_call(new, ended_at=row.ended_at, talk_s=row.talk_s)
+                    self._intake.record_call(new, ended_at=row.ended_at, talk_s=row.talk_s, origin=row.origin)
             file.unlink()
 
     # --- recordings that nobody claimed

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 CITY = Path(__file__).parent / "city"
 _E164 = re.compile(r"\+[1-9]\d{7,14}")
 _SIP_HOST = re.compile(r"[A-Za-z0-9.-]{1,100}(:\d{1,5})?")
+_PROGRAM = re.compile(r"[a-z0-9_-]{1,32}")
 _PEER = re.compile(r"[A-Za-z0-9_.-]+:\d{1,5}")
 
 
@@ -43,6 +44,10 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = ""
     """Where browsers reach the console; https makes its cookies secure."""
+    http_proxies: str = ""
+    """Addresses of reverse proxies, comma-separated, whose X-Forwarded-For says where a request comes from."""
+    open311_keys: str = ""
+    """name=key,name=key: programs that may open cases by Open311; a key has at least 24 characters."""
 
     agi_host: str = "127.0.0.1"
     agi_port: int = Field(default=4573, ge=1, le=65535)
@@ -76,6 +81,11 @@ class Settings(BaseSettings):
     worker_threads: int = Field(default=1, ge=1)
     worker_nice: int = Field(default=15, ge=0, le=19)
     """How far the transcription steps back for the calls."""
+
+    linkage_secrets: str = ""
+    """name=secret, comma-separated: what platforms of linkage.yaml sign with; a platform twice while it is changed."""
+    linkage_urls: str = ""
+    """name=address, comma-separated: where platforms of linkage.yaml are told of their orders."""
 
     notify_webhook_url: str = ""
     """Where notices are POSTed; https, but for a loopback address."""
@@ -129,10 +139,22 @@ class Settings(BaseSettings):
     @field_validator("twilio_api", "notify_webhook_url")
     @classmethod
     def _reachable(cls, value: str) -> str:
-        address = urlsplit(value)
-        local = address.hostname in ("127.0.0.1", "::1", "localhost")
-        if value and not (address.hostname and (address.scheme == "https" or (address.scheme == "http" and local))):
+        if value and not _is_safe(value):
             raise ValueError("must be an https:// address")
+        return value
+
+    @field_validator("linkage_urls")
+    @classmethod
+    def _linked(cls, value: str) -> str:
+        if not all(name and _is_safe(address) for name, address in _pairs(value)):
+            raise ValueError("must be name=https://address,name=https://address")
+        return value
+
+    @field_validator("linkage_secrets")
+    @classmethod
+    def _keyed(cls, value: str) -> str:
+        if not all(name and len(secret) >= 16 for name, secret in _pairs(value)):
+            raise ValueError("must be name=secret,name=secret, each secret with at least 16 characters")
         return value
 
     @field_validator("notify_sms_to")
@@ -152,6 +174,16 @@ class Settings(BaseSettings):
         if self.notify_webhook_url and len(self.notify_webhook_secret) < 16:
             raise ValueError("NOTIFY_WEBHOOK_SECRET must have at least 16 characters when there is a webhook")
         return self
+
+    @field_validator("open311_keys")
+    @classmethod
+    def _long_keys(cls, value: str) -> str:
+        pairs = [pair.strip().partition("=") for pair in value.split(",")] if value else []
+        if any(not _PROGRAM.fullmatch(name) or len(key) < 24 for name, _, key in pairs):
+            raise ValueError("must be name=key,name=key with keys of at least 24 characters")
+        if len({name for name, _, _ in pairs}) != len(pairs):
+            raise ValueError("names a program twice")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -216,6 +248,16 @@ class Settings(BaseSettings):
         return (self.data_dir / "calls").absolute()
 
     @property
+    def attachments_dir(self) -> Path:
+        """The files that belong to cases."""
+        return (self.data_dir / "attachments").absolute()
+
+    @property
+    def pbx_log_dir(self) -> Path:
+        """Where the PBX writes its log of the queues."""
+        return (self.data_dir / "pbx" / "log").absolute()
+
+    @property
     def database(self) -> str:
         """The database's SQLAlchemy address."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'hotline.db').absolute()}"
@@ -225,6 +267,25 @@ class Settings(BaseSettings):
         """AGI_SERVERS as a tuple."""
         return tuple(peer.strip() for peer in self.agi_servers.split(","))
 
+    @property
+    def open311_programs(self) -> dict[str, str]:
+        """OPEN311_KEYS by name."""
+        pairs = (pair.strip().partition("=") for pair in self.open311_keys.split(",") if pair.strip())
+        return {name: key for name, _, key in pairs}
+
+    @property
+    def linkage_addresses(self) -> dict[str, str]:
+        """Where each platform is told."""
+        return dict(_pairs(self.linkage_urls))
+
+    @property
+    def linkage_keys(self) -> dict[str, list[str]]:
+        """The secrets of each platform; the first one signs what we send."""
+        keys: dict[str, list[str]] = {}
+        for name, secret in _pairs(self.linkage_secrets):
+            keys.setdefault(name, []).append(secret)
+        return keys
+
     def require_secret(self) -> str:
         """SECRET_KEY. Raises SettingsError where there is none."""
         key = self.secret_key or read_secret(self.data_dir, "secret_key")
@@ -233,6 +294,19 @@ class Settings(BaseSettings):
                 "HOTLINE_SECRET_KEY is not set (at least 32 characters); `hotline run` makes one in DATA_DIR"
             )
         return key
+
+
+def _pairs(value: str) -> list[tuple[str, str]]:
+    """name=value, comma-separated."""
+    found = [item.partition("=") for item in value.split(",") if item.strip()]
+    return [(name.strip(), text.strip()) for name, _, text in found]
+
+
+def _is_safe(value: str) -> bool:
+    """An address to which something may be sent: https, or this very machine."""
+    address = urlsplit(value)
+    local = address.hostname in ("127.0.0.1", "::1", "localhost")
+    return bool(address.hostname) and (address.scheme == "https" or (address.scheme == "http" and local))
 
 
 def read_secret(data_dir: Path, name: str) -> str:

@@ -118,11 +118,11 @@ def schedule_transcription(connection: Connection, recording_id: int, path: str,
     add_effect(connection, "transcribe", f"transcribe:{recording_id}", payload, now)
 
 
-def add_effect(connection: Connection, kind: str, key: str, payload: Mapping[str, Any], now: datetime) -> None:
-    """An outbox row; one that is there stays as it is."""
+def add_effect(connection: Connection, kind: str, key: str, payload: Mapping[str, Any], run_at: datetime) -> None:
+    """An outbox row, due at `run_at`; one that is there stays as it is."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(outbox)
-        .values(kind=kind, key=key, payload=canonical(payload), state="waiting", attempts=0, run_at=now)
+        .values(kind=kind, key=key, payload=canonical(payload), state="waiting", attempts=0, run_at=run_at)
         .on_conflict_do_nothing(index_elements=["key"])
     )

@@ -8,11 +8,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, literal, select, update
 
+from casebook.indicators_telephone import ANSWERED
 from casebook.privacy import Privacy
 from casebook.store.calls import SqlCallStore, call_values, insert_call, upsert_recording
 from casebook.store.cases import open_draft, schedule_transcription, start_clock
 from casebook.store.engine import reading
 from casebook.store.schema import UtcDateTime, call, call_session, case_, recording
+from casebook.store.telephone_tables import queue_visit
 from ivr.ports import KeptRecording, NewCall, RecordingFacts
 
 MIN_SPEECH_MS = 1000
@@ -44,6 +46,12 @@ class CallIntake:
         with reading(self._store.engine) as connection:
             return [OpenCall(*row) for row in connection.execute(statement)]
 
+    def reached_an_agent(self, call_id: str) -> bool:
+        """Whether an agent answered the call's newest stay in a queue, as the PBX's own log has it."""
+        newest = select(queue_visit.c.outcome).where(queue_visit.c.call_id == call_id).order_by(queue_visit.c.id.desc())
+        with reading(self._store.engine) as connection:
+            return connection.execute(newest.limit(1)).scalar_one_or_none() == ANSWERED
+
     def known_recording_paths(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that have a row."""
         wanted = list(paths)
@@ -54,8 +62,11 @@ class CallIntake:
                 known |= set(connection.scalars(select(recording.c.path).where(recording.c.path.in_(part))))
         return known
 
-    def record_call(self, new: NewCall, *, ended_at: datetime, talk_s: int) -> None:
-        """Note a call that the PBX reports as ended: a row where there was none, its length where there was one."""
+    def record_call(self, new: NewCall, *, ended_at: datetime, talk_s: int, origin: str = "") -> None:
+        """Note a call that the PBX reports as ended: a row where there was none, its length where there was one.
+
+        `origin` is the trunk over which it came.
+        """
         with self._store.engine.begin() as connection:
             if not _ensure_call(connection, self._store.privacy, new):
                 self._add_number(connection, new)
@@ -64,6 +75,7 @@ class CallIntake:
                     .where(call.c.call_id == new.call_id)
                     .values(
                         talk_s=talk_s,
+                        origin=origin,
                         answered_at=func.coalesce(call.c.answered_at, literal(new.started_at, UtcDateTime())),
                     )
                 )
@@ -71,7 +83,7 @@ class CallIntake:
             connection.execute(
                 update(call)
                 .where(call.c.call_id == new.call_id)
-                .values(ended_at=ended_at, talk_s=talk_s, answered_at=new.started_at)
+                .values(ended_at=ended_at, talk_s=talk_s, answered_at=new.started_at, origin=origin)
             )
 
     def take_in_recording(self, new: NewCall, path: str, facts: RecordingFacts | None, now: datetime) -> str | None:

@@ -50,7 +50,8 @@ def timeline(acts: Sequence[str], said: Samples) -> Timeline:
                 if rest != "and leave":
                     does += [Silence(0.3), Key("#")]
             case "reach":
-                does += [Silence(1.0), Key("1"), *SKIP] if rest == "nobody" else [Silence(9)]
+                nobody: Timeline = [Silence(1.0), Key("1"), *SKIP]
+                does += nobody if rest == "nobody" else [Silence(9)]
             case "wait":
                 # Past a question's silence; at the end, past the number that is read too.
                 does.append(Silence(12 if acts[n + 1 :] else 30))
