@@ -21,7 +21,7 @@ from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from ivr.twilio.driver import HANGUP, NOTHING, NoCall, TwilioDriver
 from ivr.twilio.fallback import Fallback
-from ivr.twilio.outcomes import OVER, text
+from ivr.twilio.outcomes import CALL_SID, OVER, text
 from ivr.twilio.signature import HEADER, Signatures
 from ivr.twilio.twiml import Addresses, Wait, play
 
@@ -162,7 +162,7 @@ class _Workers:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, "twilio")
 
-    async def run(self, work: Callable[[], str], otherwise: Callable[[], str]) -> Response:
+    async def run(self, form: FormData, work: Callable[[], str], otherwise: Callable[[], str]) -> Response:
         """What `work` answers; `otherwise` when it fails or takes too long."""
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
@@ -171,7 +171,9 @@ class _Workers:
         except NoCall as error:
             structlog.get_logger().warning("webhook without a call", error=str(error))
         except Exception as error:  # noqa: BLE001 - whatever broke, the citizen stays on the line
-            structlog.get_logger().error("webhook failed", error=type(error).__name__)
+            call_id = text(form, "CallSid")
+            known = {"call_id": call_id} if CALL_SID.fullmatch(call_id) else {}
+            structlog.get_logger().error("webhook failed", error=type(error).__name__, **known)
         return _Xml(otherwise())
 
 
@@ -187,7 +189,7 @@ def _nothing() -> str:
 @_webhook("/voice")
 async def voice(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call comes in."""
-    return await _workers(request).run(lambda: deps.driver.voice(form), deps.fallback.answer)
+    return await _workers(request).run(form, lambda: deps.driver.voice(form), deps.fallback.answer)
 
 
 @_webhook(
@@ -201,26 +203,28 @@ async def step(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     if not (seq.isdecimal() and int(seq[:9]) <= _LAST_SEQ and wait in get_args(Wait)):
         return _Xml(deps.fallback.answer())
     query = FormData(request.query_params)
-    return await _workers(request).run(lambda: deps.driver.step(int(seq), wait, form, query), deps.fallback.answer)
+    return await _workers(request).run(
+        form, lambda: deps.driver.step(int(seq), wait, form, query), deps.fallback.answer
+    )
 
 
 @_webhook("/recording")
 async def recording(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A recording can be fetched."""
-    return await _workers(request).run(lambda: deps.driver.recording(form), _nothing)
+    return await _workers(request).run(form, lambda: deps.driver.recording(form), _nothing)
 
 
 @_webhook("/status")
 async def status(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call is over."""
-    return await _workers(request).run(lambda: deps.driver.status(form), _nothing)
+    return await _workers(request).run(form, lambda: deps.driver.status(form), _nothing)
 
 
 @_webhook("/made/{purpose}", purpose={"type": "string", "enum": ["call_back", "survey"]})
 async def made(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call that we made was taken."""
     purpose = request.path_params["purpose"]
-    return await _workers(request).run(lambda: deps.driver.made(purpose, form), lambda: HANGUP)
+    return await _workers(request).run(form, lambda: deps.driver.made(purpose, form), lambda: HANGUP)
 
 
 @_webhook("/fallback")
