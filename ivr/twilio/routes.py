@@ -27,7 +27,7 @@ from ivr.twilio.twiml import Addresses, Wait, play
 
 _ANSWER_WITHIN_S = 8
 """Twilio gives up after 15 s; a store that has not answered by then is treated as away."""
-_THREADS = 16
+_THREADS = 8
 _LONGEST_BODY = 64 * 1024
 _MOST_FIELDS = 200
 _LAST_SEQ = 100_000
