@@ -33,6 +33,9 @@ class Reports(Protocol):
     def not_expected(self, paths: Iterable[str]) -> set[str]:
         """Recordings that nobody has reported."""
 
+    def try_again(self, paths: Iterable[str], now: datetime) -> int:
+        """Recordings that were given up are fetched again; how many."""
+
     def expect_recording(self, call_id: str, recording_sid: str, path: str, now: datetime) -> None:
         """See to it that a recording is fetched."""
 
@@ -75,6 +78,8 @@ class CloudReaper:
             one = lying[path]
             self._reports.expect_recording(one.call_sid, one.recording_sid, path, now)
             structlog.get_logger().info("recording found", call_id=one.call_sid)
+        if again := self._reports.try_again(lying, now):
+            structlog.get_logger().info("recordings tried again", recordings=again)
 
     def _run(self) -> None:
         while True:

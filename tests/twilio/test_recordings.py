@@ -183,3 +183,17 @@ def test_a_recording_that_never_comes_leaves_its_case_and_is_shown_as_failed(lin
     (case,) = line.cases(made.call_sid)
     assert line.rows(select(case_.c.state)) == [("DRAFT",)]
     assert line.hotline.voicemails.get(case.case_no).transcript_state == "failed"
+
+
+def test_a_recording_that_was_given_up_is_fetched_when_the_cloud_has_it_after_all(line: TwilioLine) -> None:
+    made = line.call(*KEPT)
+    (held,) = line.cloud.recordings.values()
+    held.refusals = [503] * 8
+    for n in range(1, 10):
+        line.work(later_s=n * 10_000)
+    assert jobs(line, "fetch_recording") == [("dead", 8)]
+    twilio.reaper(line.hotline).sweep()
+    line.work()
+    assert jobs(line, "fetch_recording") == [("done", 1)]
+    assert file_of(line, made.call_sid).read_bytes() == held.media
+    assert len(line.cases(made.call_sid)) == 1
