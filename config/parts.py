@@ -63,7 +63,7 @@ def serve_web(hotline: Hotline) -> None:
     deps = api_deps(hotline)
     app: ASGIApp = create_app(deps)
     if twilio.configured(settings):
-        app = beside(create_webhooks(twilio.webhooks(hotline)), app)
+        app = beside(create_webhooks(twilio.webhooks(hotline, deps.registry)), app)
     server = _Server(
         uvicorn.Config(
             app,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx2
+from prometheus_client import CollectorRegistry, Histogram
 from starlette.datastructures import FormData
 
 from casebook.store.carrier import END, FETCH, CarrierReports
@@ -62,8 +63,11 @@ def fallback(hotline: Hotline) -> Fallback:
     return Fallback(_addresses(hotline), _targets(hotline.settings), agents[0])
 
 
-def webhooks(hotline: Hotline) -> TwilioDeps:
-    """What the webhooks are built from. Raises SettingsError."""
+def webhooks(hotline: Hotline, registry: CollectorRegistry) -> TwilioDeps:
+    """What the webhooks are built from; `registry` shows how long they take. Raises SettingsError."""
+    seconds = Histogram(
+        "hotline_webhook_seconds", "Time to answer a webhook of Twilio's", ("webhook", "status"), registry=registry
+    )
     media = _media(hotline)
 
     def playback(path: str) -> Any:
@@ -86,6 +90,7 @@ def webhooks(hotline: Hotline) -> TwilioDeps:
         _addresses(hotline),
         hotline.settings.prompts_dir,
         playback,
+        lambda name, status, took_s: seconds.labels(name, status).observe(took_s),
     )
 
 

@@ -124,11 +124,11 @@ class SqlUnitOfWork(UnitOfWork):
             session.version,
         )
         journal = [_dump(dump_event(happened)) for happened in writes.journal]
-        noted = 0 if driver.is_sqlite else 1
+        noted = 0 if driver.is_sqlite or not journal else 1
         saved = (
-            driver.execute(_SAVE, values)
-            if driver.is_sqlite
-            else driver.execute(_SAVE_AND_JOURNAL, (*values, session.seq, at, journal[0]))
+            driver.execute(_SAVE_AND_JOURNAL, (*values, session.seq, at, journal[0]))
+            if noted
+            else driver.execute(_SAVE, values)
         )
         if saved.rowcount != 1:
             raise StaleSession(session.call_id)
