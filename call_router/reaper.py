@@ -21,6 +21,7 @@ from call_router.ami import Ami, AmiError, Fields
 from call_router.calls_file import CallsFile
 from call_router.recordings import CALL_ID, SPOOL, RecordingFolder, parse_name, started_at
 from casebook.store.intake import CallIntake
+from casebook.store.legs import Legs
 from ivr import events
 from ivr.events import DriverEvent
 from ivr.ports import NewCall
@@ -42,8 +43,11 @@ class Ending:
     """What the PBX told of a call's end."""
 
     call_id: str
-    queue_answered: bool = False
-    line_answered: bool = False
+    reached: DriverEvent | None = None
+    """How the leg under way ended, where somebody had answered it."""
+    leg: str = ""
+    """Key of the desk's attempt that was under way."""
+    leg_answered: bool = False
 
 
 class Reaper:
@@ -56,6 +60,7 @@ class Reaper:
         intake: CallIntake,
         folder: RecordingFolder,
         calls: CallsFile,
+        legs: Legs,
         *,
         system_name: str,
         clock: Callable[[], datetime],
@@ -65,6 +70,7 @@ class Reaper:
         self._intake = intake
         self._folder = folder
         self._calls = calls
+        self._legs = legs
         self._prefix = f"{system_name}-"
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,11 +81,7 @@ class Reaper:
         call_id = event.get("Uniqueid", "")
         if event.get("Event") != "UserEvent" or event.get("UserEvent") != "HotlineEnd" or not self._ours(call_id):
             return
-        ending = Ending(
-            call_id,
-            queue_answered=event.get("Why") == "queue" and bool(event.get("Member")),
-            line_answered=event.get("Why") == "dial" and event.get("Dialstatus") == "ANSWER",
-        )
+        ending = Ending(call_id, _reached(event), event.get("Leg", ""), event.get("Dialstatus") == "ANSWER")
         task = asyncio.get_running_loop().create_task(self._end_soon(ending))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -126,6 +128,9 @@ class Reaper:
     def end_call(self, ending: Ending) -> bool:
         """Give a call its end, keeping what was recorded; False when it has one."""
         answer = self._service.pending(ending.call_id)
+        if ending.leg:
+            self._legs.end(ending.leg, "answered" if ending.leg_answered else "caller_gone", self._clock())
+        self._legs.end_of_call(ending.call_id, self._clock())
         if answer is None:
             return False
         answer = self._service.step(ending.call_id, answer.seq, self._last_event(answer, ending))
@@ -141,10 +146,10 @@ class Reaper:
                 if found:
                     path, facts = found
                     return events.Recorded(path, facts.duration_ms, facts.speech_ms, facts.sha256, hung_up=True)
-            case Enqueue() if ending.queue_answered:
-                return events.QueueLeft("answered")
-            case Dial() if ending.line_answered:
-                return events.DialEnded("answered")
+            case Enqueue() if isinstance(ending.reached, events.QueueLeft):
+                return ending.reached
+            case Dial() if isinstance(ending.reached, events.DialEnded):
+                return ending.reached
         return events.CallerGone()
 
     def _end_calls_without_channel(self, live: set[str]) -> int:
@@ -213,3 +218,16 @@ class Reaper:
     @staticmethod
     def _new_call(call_id: str, number: str, began: datetime) -> NewCall:
         return NewCall(call_id, "asterisk", number if _NUMBER.fullmatch(number) else "", "12345", began)
+
+
+def _reached(event: Fields) -> DriverEvent | None:
+    """How far the call had come when the caller hung up, from the hang-up handler's variables."""
+    why, dialled = event.get("Why"), event.get("Dialstatus") == "ANSWER"
+    talk_s = int(event["Talk"]) if event.get("Talk", "").isdecimal() else 0
+    agent = event.get("Member", "").removeprefix("PJSIP/")
+    if why == "dial":
+        return events.DialEnded("answered", talk_s) if dialled else None
+    if why in ("xfer", "room", "back") or (why == "queue" and agent):
+        handed_on = (why == "xfer" and dialled) or (why == "room" and event.get("Handed") == "1")
+        return events.QueueLeft("transferred" if handed_on else "answered", talk_s, agent)
+    return None

@@ -24,6 +24,7 @@ from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
+from casebook.store.legs import Legs
 from casebook.store.notices import Inbox
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
@@ -171,6 +172,7 @@ async def _route(hotline: Hotline, stop: threading.Event) -> None:
         CallIntake(hotline.store),
         hotline.recordings,
         CallsFile(settings.calls_dir),
+        Legs(hotline.engine),
         system_name=settings.system_name,
         clock=utc_now,
     )

@@ -5,19 +5,25 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
 from agi_scripts.driver import AgiDriver
 from call_router.directory import Directory
+from call_router.plan import AgentEntry, CallRouter
 from call_router.recordings import RecordingFolder
+from call_router.schedule import PlainWeek, Rostered, Schedule
 from casebook.privacy import Privacy
 from casebook.store import open_engine, upgrade
 from casebook.store.calls import SqlCallStore
 from casebook.store.outbox import Outbox
+from casebook.store.presence import Presence
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
+from config.agents import load_agents
 from config.settings import Settings
+from config.staff import StoredStaff
 from ivr.flow import Flow, parse
 from ivr.service import CallService
 from transcription.audio import probe
@@ -71,6 +77,26 @@ class Hotline:
         return Directory.load(self.settings.city_dir / "lines.yaml")
 
     @cached_property
+    def schedule(self) -> Schedule:
+        """The city's shifts. Raises ScheduleError or SettingsError."""
+        return load_schedule(self.settings.city_dir, ZoneInfo(self.settings.timezone))
+
+    @cached_property
+    def router(self) -> CallRouter:
+        """Where a call goes."""
+        entries = load_agents(self.settings.city_dir)
+        agents = {
+            one.extension: AgentEntry(one.extension, one.name, frozenset(one.skills), one.duty == "phone")
+            for one in entries
+        }
+        return CallRouter(self.directory, self.schedule, agents, StoredStaff(self.presence))
+
+    @cached_property
+    def presence(self) -> Presence:
+        """Who is there."""
+        return Presence(self.engine)
+
+    @cached_property
     def flow(self) -> Flow:
         """The city's flow. Raises FlowError."""
         return load_flow(self.settings.city_dir)
@@ -78,7 +104,7 @@ class Hotline:
     @cached_property
     def service(self) -> CallService:
         """The calls of this line."""
-        return CallService(self.store, self.directory, self.flow, utc_now)
+        return CallService(self.store, self.router, self.flow, utc_now)
 
     @cached_property
     def recordings(self) -> RecordingFolder:
@@ -105,3 +131,9 @@ def load_flow(city_dir: Path) -> Flow:
     """The flow of a city. Raises FlowError with file and line."""
     file = city_dir / "flow.yaml"
     return parse(file.read_text(encoding="utf-8"), file.name)
+
+
+def load_schedule(city_dir: Path, zone: ZoneInfo) -> Schedule:
+    """The shifts of a city. Raises ScheduleError or SettingsError."""
+    rostered = (Rostered(one.extension, frozenset(one.shifts), frozenset(one.skills)) for one in load_agents(city_dir))
+    return Schedule.load(city_dir / "shifts.yaml", rostered, PlainWeek(), zone)

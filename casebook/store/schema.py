@@ -272,7 +272,7 @@ user_ = Table(
     Column("password_hash", Text, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("locked_until", UtcDateTime),
-    CheckConstraint("role IN ('admin', 'reviewer')", name="role"),
+    CheckConstraint("role IN ('admin', 'reviewer', 'agent', 'shift_leader')", name="role"),
 )
 
 web_session = Table(

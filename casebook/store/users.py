@@ -16,7 +16,7 @@ from casebook.errors import CaseError
 from casebook.store.engine import reading
 from casebook.store.schema import user_, web_session
 
-ROLES = ("admin", "reviewer")
+ROLES = ("admin", "reviewer", "agent", "shift_leader")
 _SESSION = timedelta(hours=12)
 _LOCK_AFTER = 8
 _LOCK = timedelta(minutes=10)
