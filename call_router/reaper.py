@@ -19,6 +19,7 @@ import structlog
 
 from call_router.ami import Ami, AmiError, Fields
 from call_router.calls_file import CallsFile
+from call_router.conversations import Conversations
 from call_router.recordings import CALL_ID, SPOOL, RecordingFolder, parse_name, started_at
 from casebook.store.intake import CallIntake
 from casebook.store.legs import Legs
@@ -61,6 +62,7 @@ class Reaper:
         folder: RecordingFolder,
         calls: CallsFile,
         legs: Legs,
+        conversations: Conversations,
         *,
         system_name: str,
         clock: Callable[[], datetime],
@@ -71,6 +73,7 @@ class Reaper:
         self._folder = folder
         self._calls = calls
         self._legs = legs
+        self._conversations = conversations
         self._prefix = f"{system_name}-"
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,6 +118,7 @@ class Reaper:
             self._log.info("calls without a channel ended", calls=ended)
         for path in await asyncio.to_thread(self._orphans, live):
             await self._take_in(path)
+        await asyncio.to_thread(self._conversations.take_in, live, self._ours)
 
     # --- ends
 

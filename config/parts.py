@@ -15,13 +15,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agi_scripts.server import AgiServer
-from call_router.ami import Ami, Fields
+from call_router.ami import Fields
 from call_router.calls_file import CallsFile
+from call_router.conversations import Conversations
+from call_router.leg_events import LegEvents
+from call_router.memberships import Memberships
 from call_router.reaper import Reaper
 from casebook.api.app import create_app
 from casebook.api.deps import ApiDeps
 from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
+from casebook.store.desk import DeskLog
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
 from casebook.store.legs import Legs
@@ -29,7 +33,7 @@ from casebook.store.notices import Inbox
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
 from config.model import check_model
-from config.pbx import ami_secret
+from config.pbx import agent_queues, manager
 from config.settings import Settings, SettingsError
 from config.wiring import Hotline, utc_now
 from transcription.model import ModelMissing
@@ -163,20 +167,25 @@ async def _route(hotline: Hotline, stop: threading.Event) -> None:
 
     def on_event(event: Fields) -> None:
         reaper.on_event(event)
+        leg_events.on_event(event)
 
-    ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, ami_secret(settings), on_event=on_event)
+    ami = manager(settings, on_event)
     settings.calls_dir.mkdir(parents=True, exist_ok=True)
+    legs = Legs(hotline.engine)
+    leg_events = LegEvents(legs, hotline.callbacks, utc_now)
     reaper = Reaper(
         ami,
         hotline.service,
         CallIntake(hotline.store),
         hotline.recordings,
         CallsFile(settings.calls_dir),
-        Legs(hotline.engine),
+        legs,
+        Conversations(settings.recordings_dir, DeskLog(hotline.engine), utc_now),
         system_name=settings.system_name,
         clock=utc_now,
     )
-    tasks = [asyncio.create_task(ami.run()), asyncio.create_task(reaper.run())]
+    memberships = Memberships(ami, hotline.presence, agent_queues(settings.city_dir, hotline.directory))
+    tasks = [asyncio.create_task(part) for part in (ami.run(), reaper.run(), memberships.run())]
     await asyncio.to_thread(stop.wait)
     for task in tasks:
         task.cancel()

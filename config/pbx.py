@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
 from asterisk_conf.render import Agent, Membership, PbxConfig, PbxQueue, Trunk
+from call_router.ami import Ami, Fields
 from call_router.directory import Directory
+from call_router.memberships import AgentQueues
 from config.agents import AgentFileEntry, load_agents
 from config.secrets_store import make_secret
 from config.settings import Settings, SettingsError
@@ -64,6 +70,31 @@ def queues_of(entry: AgentFileEntry, directory: Directory) -> tuple[Membership, 
         for name, queue in directory.queues.items()
         if queue.skill is None or queue.skill in entry.skills or queue.others
     )
+
+
+def agent_queues(city_dir: Path, directory: Directory) -> list[AgentQueues]:
+    """The agents and their queues, as the PBX is brought to have them. Raises SettingsError."""
+    return [
+        AgentQueues(
+            entry.extension,
+            entry.name,
+            tuple((one.queue, one.penalty) for one in queues_of(entry, directory)),
+            static=entry.duty == "phone",
+        )
+        for entry in load_agents(city_dir)
+    ]
+
+
+def manager(settings: Settings, on_event: Callable[[Fields], None] | None = None) -> Ami:
+    """A client of the PBX's manager interface. Raises SettingsError for a certificate that cannot be read."""
+    tls = None
+    if settings.ami_tls_ca is not None:
+        try:
+            tls = ssl.create_default_context(cafile=str(settings.ami_tls_ca))
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"HOTLINE_AMI_TLS_CA: {settings.ami_tls_ca} is no certificate") from error
+    secret = ami_secret(settings)
+    return Ami(settings.ami_host, settings.ami_port, settings.ami_user, secret, on_event=on_event, tls=tls)
 
 
 def load_trunks(value: str) -> tuple[Trunk, ...]:

@@ -16,6 +16,7 @@ from call_router.recordings import RecordingFolder
 from call_router.schedule import PlainWeek, Rostered, Schedule
 from casebook.privacy import Privacy
 from casebook.store import open_engine, upgrade
+from casebook.store.callbacks import Callbacks
 from casebook.store.calls import SqlCallStore
 from casebook.store.outbox import Outbox
 from casebook.store.presence import Presence
@@ -95,6 +96,11 @@ class Hotline:
     def presence(self) -> Presence:
         """Who is there."""
         return Presence(self.engine)
+
+    @cached_property
+    def callbacks(self) -> Callbacks:
+        """Who is to be called back."""
+        return Callbacks(self.engine, self.privacy)
 
     @cached_property
     def flow(self) -> Flow:
