@@ -240,7 +240,9 @@ class Desk:
                 citizen = by_id.get(call_id)
                 if citizen is not None and citizen is not agent:
                     same = (one for one in channels if one.bridge and one.bridge == agent.bridge)
-                    other = next((one for one in same if one not in (agent, citizen)), None)
+                    # A room has a channel of its own for announcements: nobody is there.
+                    others = (one for one in same if one.name.startswith("PJSIP/") and one not in (agent, citizen))
+                    other = next(others, None)
                     return Talk(call_id, citizen, agent, other)
         raise CaseError("no_call", f"{extension} has no call.")
 

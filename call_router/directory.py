@@ -59,8 +59,26 @@ class Line(_Entry):
         return self
 
 
+class Outgoing(BaseModel):
+    """How the line calls citizens: over which trunk, showing which number, and what a mobile number is preceded by."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    trunk: _Name
+    number: _Digits
+    prefix: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,6}$")] = ""
+    country: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}$")] = "86"
+
+    def dialled(self, number: str) -> str:
+        """What the trunk is given for a number in E.164: the national form at home, with 00 abroad."""
+        if number.startswith(f"+{self.country}"):
+            national = number.removeprefix(f"+{self.country}")
+            return self.prefix + (national if national.startswith("1") else f"0{national}")
+        return self.prefix + (f"00{number[1:]}" if number.startswith("+") else number)
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+    outgoing: Outgoing | None = None
     queues: Mapping[_Name, Queue]
     lines: Mapping[_LineId, Line]
 
@@ -68,8 +86,11 @@ class _File(BaseModel):
 class Directory:
     """Lines and queues by their names."""
 
-    def __init__(self, queues: Mapping[str, Queue], lines: Mapping[str, Line]) -> None:
+    def __init__(
+        self, queues: Mapping[str, Queue], lines: Mapping[str, Line], outgoing: Outgoing | None = None
+    ) -> None:
         self.queues = queues
+        self.outgoing = outgoing
         self.lines = lines
 
     @classmethod
@@ -85,7 +106,7 @@ class Directory:
         except ValidationError as error:
             first = error.errors()[0]
             raise DirectoryError(f"{file.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-        return cls(data.queues, data.lines)
+        return cls(data.queues, data.lines, data.outgoing)
 
     def number(self, line: str) -> str:
         """What is dialled for a line. Raises KeyError for an unknown one."""

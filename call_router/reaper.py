@@ -77,6 +77,7 @@ class Reaper:
         self._prefix = f"{system_name}-"
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending: set[str] = set()
         self._log = structlog.get_logger()
 
     def on_event(self, event: Fields) -> None:
@@ -85,6 +86,7 @@ class Reaper:
         if event.get("Event") != "UserEvent" or event.get("UserEvent") != "HotlineEnd" or not self._ours(call_id):
             return
         ending = Ending(call_id, _reached(event), event.get("Leg", ""), event.get("Dialstatus") == "ANSWER")
+        self._ending.add(call_id)
         task = asyncio.get_running_loop().create_task(self._end_soon(ending))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -128,6 +130,8 @@ class Reaper:
             await asyncio.to_thread(self.end_call, ending)
         except Exception as error:  # noqa: BLE001 - the next sweep ends it
             self._log.error("ending failed", call_id=ending.call_id, error=type(error).__name__)
+        finally:
+            self._ending.discard(ending.call_id)
 
     def end_call(self, ending: Ending) -> bool:
         """Give a call its end, keeping what was recorded; False when it has one."""
@@ -160,7 +164,8 @@ class Reaper:
         ended = 0
         old = self._clock() - _YOUNG
         for call in self._intake.open_calls():
-            gone = call.call_id not in live and call.started_at < old
+            # Whose hang-up was told knows more of the end than a list of channels does.
+            gone = call.call_id not in live and call.call_id not in self._ending and call.started_at < old
             if call.carrier == "asterisk" and self._ours(call.call_id) and gone:
                 ended += self.end_call(Ending(call.call_id))
         return ended

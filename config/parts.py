@@ -18,11 +18,14 @@ from agi_scripts.server import AgiServer
 from call_router.ami import Fields
 from call_router.calls_file import CallsFile
 from call_router.conversations import Conversations
+from call_router.desk import Desk
+from call_router.desk_line import DeskLine
 from call_router.leg_events import LegEvents
 from call_router.memberships import Memberships
 from call_router.reaper import Reaper
 from casebook.api.app import create_app
 from casebook.api.deps import ApiDeps
+from casebook.api.desk_parts import DeskParts
 from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.desk import DeskLog
@@ -44,7 +47,8 @@ _DRAIN_S = 15
 def serve_web(hotline: Hotline) -> None:
     """The console and the REST API, until SIGTERM."""
     settings = hotline.settings
-    app = create_app(api_deps(hotline))
+    deps = api_deps(hotline)
+    app = create_app(deps)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -56,7 +60,11 @@ def serve_web(hotline: Hotline) -> None:
             proxy_headers=False,
         )
     )
+    if deps.desk is not None:
+        deps.desk.line.start()
     server.run()
+    if deps.desk is not None:
+        deps.desk.line.stop()
 
 
 def api_deps(hotline: Hotline) -> ApiDeps:
@@ -73,7 +81,22 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         readiness=lambda: readiness(hotline),
         clock=utc_now,
         cookie_secure=settings.public_url.startswith("https:"),
+        desk=desk_parts(hotline),
     )
+
+
+def desk_parts(hotline: Hotline) -> DeskParts:
+    """What agents do with calls, over a line of its own to the PBX."""
+    settings, engine = hotline.settings, hotline.engine
+    legs, log = Legs(engine), DeskLog(engine)
+    agents = agent_queues(settings.city_dir, hotline.directory)
+    line = DeskLine(
+        lambda: manager(settings),
+        lambda ami: Desk(ami, hotline.router, legs, log, utc_now),
+        lambda ami: Memberships(ami, hotline.presence, agents),
+    )
+    extensions = frozenset(agent.extension for agent in agents)
+    return DeskParts(line, hotline.router, hotline.presence, hotline.callbacks, legs, log, extensions)
 
 
 def readiness(hotline: Hotline) -> dict[str, str | None]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from casebook.api import alert_routes, console_routes, health_routes, problems, session_routes, voicemail_routes
+from casebook.api import (
+    alert_routes,
+    console_routes,
+    desk_routes,
+    health_routes,
+    problems,
+    session_routes,
+    voicemail_routes,
+)
 from casebook.api.deps import ApiDeps, SignInLimits
 from casebook.api.metrics import HttpMetrics, MeasureRequests
 from casebook.api.middleware import BodyLimit, LastResort, SameOriginOnly, SecurityHeaders
@@ -24,7 +32,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.deps = deps
     app.state.sign_in_limits = SignInLimits.by_clock(deps.clock)
     problems.install(app)
-    for routes in (session_routes, voicemail_routes, alert_routes, health_routes, console_routes):
+    for routes in (session_routes, voicemail_routes, alert_routes, desk_routes, health_routes, console_routes):
         app.include_router(routes.router)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.

@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Request
 from prometheus_client import CollectorRegistry
 
 from casebook.api.attempts import AttemptLimit
+from casebook.api.desk_parts import DeskParts
 from casebook.api.problems import Problem
 from casebook.store.alerts import Alerts
 from casebook.store.notices import Inbox
@@ -36,6 +37,8 @@ class ApiDeps:
     clock: Callable[[], datetime]
     cookie_secure: bool
     """True where the public address is https."""
+    desk: DeskParts | None = None
+    """What agents do with calls; None where there is no PBX."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 
