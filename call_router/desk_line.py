@@ -24,7 +24,7 @@ class DeskLine:
         self, ami: Callable[[], Ami], desk: Callable[[Ami], Desk], queues: Callable[[Ami], Memberships]
     ) -> None:
         self._make_ami, self._make_desk, self._make_queues = ami, desk, queues
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
         self._ready = threading.Event()
         self._desk: Desk
