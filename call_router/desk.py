@@ -196,13 +196,11 @@ class Desk:
     async def supervise(self, supervisor: str, extension: str, how: Listening, actor: str) -> str:
         """Ring the supervisor's telephone and let it listen, whisper to the agent, or speak to both."""
         talk = await self._talk(extension)
-        await self._act(
-            "Originate",
-            Channel=f"PJSIP/{supervisor}",
-            Application="ChanSpy",
-            Data=f"{talk.agent.name},{_SPY[how]}",
-            Async="true",
-        )
+        # In a room there are not two to speak to: whoever barges in becomes one of those who are there.
+        joins = how == "barge" and talk.agent.context in _IN_ROOM
+        spies = {"Application": "ChanSpy", "Data": f"{talk.agent.name},{_SPY[how]}"}
+        meets = {"Context": "party-room", "Exten": "s", "Priority": "1", "Variable": f"HL_ROOM={talk.call_id}"}
+        await self._act("Originate", Channel=f"PJSIP/{supervisor}", Async="true", **(meets if joins else spies))
         return await self._done(talk, actor, how, agent=extension)
 
     async def call_back(self, extension: str, task_id: int, number: str, trunk: str, our: str, actor: str) -> None:

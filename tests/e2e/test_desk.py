@@ -13,12 +13,15 @@ from socket import SOCK_DGRAM
 import numpy as np
 import pytest
 from sqlalchemy import select
+from starlette.testclient import TestClient
 
 from call_router.desk import Desk
+from casebook.api.app import create_app
 from casebook.errors import CaseError
 from casebook.store.desk import DeskLog
 from casebook.store.legs import LegRow, Legs
 from casebook.store.schema import call
+from config.parts import api_deps
 from config.pbx import manager
 from config.wiring import utc_now
 from tests.conftest import free_port
@@ -317,6 +320,72 @@ def test_hold_mute_and_listening_in(line: TestLine) -> None:
         assert (ended.action, json.dumps(ended.detail, ensure_ascii=False)) == ("end", '{"reason": "辱骂"}')
 
     scene(line, play)
+
+
+@pytest.mark.parametrize(("status", "left"), [(200, []), (486, ["open"])])
+def test_a_caller_who_gave_up_is_called_back_until_somebody_answers(
+    line: TestLine, status: int, left: list[str]
+) -> None:
+    async def main() -> None:
+        async with room(line, lambda _: status) as here:
+            tasks, outgoing = line.parts.callbacks, line.parts.directory.outgoing
+            assert outgoing
+            await here.citizen.call("12345")
+            await asyncio.sleep(1)
+            here.citizen.hang_up(here.citizen.leg)
+            await here.until(lambda: tasks.open_tasks() != [], "nobody is to be called back")
+            (task,) = tasks.open_tasks()
+            number = outgoing.dialled(tasks.claim(task.id, "li", utc_now()))
+            assert number == "13800138000"
+            await here.desk.call_back("1001", task.id, number, "psap", outgoing.number, "li")
+            await here.until(lambda: bool(here.other.legs), "the citizen's telephone does not ring")
+            assert "INVITE sip:13800138000@" in here.other.leg.invite
+            assert "sip:12345@" in here.other.leg.headers["from"]
+            if status == 200:
+                await here.hears(here.agent, {OTHER})
+                await here.hears(here.other, {AGENT})
+                here.agent.hang_up(here.agent.leg)
+            await here.until(lambda: [one.state for one in tasks.open_tasks()] == left, "the task was not told")
+            await here.until(lambda: line.channels() == [], "channels stay")
+            for one in tasks.open_tasks():
+                tasks.claim(one.id, "li", utc_now())
+                tasks.close(one.id, "li", reached=False, note="忙", now=utc_now())
+
+    asyncio.run(main())
+
+
+def test_the_desk_works_over_http(line: TestLine) -> None:
+    deps = api_deps(line.parts)
+    assert deps.desk is not None
+    line.parts.users.add("li", "a long password", "agent", "李")
+
+    async def play(here: Room) -> None:
+        def post(path: str, body: dict[str, str] | None = None) -> int:
+            return client.post(f"/api/v1/desk/{path}", json=body, headers={"Idempotency-Key": "k"}).status_code
+
+        assert await asyncio.to_thread(post, "login", {"extension": "1001"}) == 200
+        assert await asyncio.to_thread(post, "call/consult", {"line": "110"}) == 200
+        await here.hears(here.agent, {OTHER})
+        assert await asyncio.to_thread(post, "call/complete") == 200
+        await here.hears(here.citizen, {OTHER})
+        assert await asyncio.to_thread(post, "call/hold") == 409
+        here.other.hang_up(here.other.leg)
+        await here.over("transferred")
+        record = client.get(f"/api/v1/desk/calls/{here.call_id}").json()
+        assert [(leg["kind"], leg["outcome"]) for leg in record["legs"]] == [
+            ("queue", "transferred"),
+            ("consult", "answered"),
+        ]
+        assert [action["action"] for action in record["actions"]] == ["consult", "complete"]
+
+    deps.desk.line.start()
+    try:
+        with TestClient(create_app(deps), headers={"X-Hotline-Client": "test"}) as client:
+            signed_in = client.post("/api/v1/session", json={"name": "li", "password": "a long password"})
+            assert signed_in.status_code == 200
+            scene(line, play)
+    finally:
+        deps.desk.line.stop()
 
 
 def test_without_a_call_there_is_nothing_to_do(line: TestLine) -> None:

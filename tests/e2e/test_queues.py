@@ -146,12 +146,9 @@ def test_two_keys_reach_the_police_with_the_callers_number_and_without_a_wait(li
     invited = invites(police.messages())
     assert len(invited) == len(numbers)
     waits_ms = sorted(int((at - key).total_seconds() * 1000) for key, at in zip(pressed, invited, strict=True))
-    # The key itself lasts 160 ms of that.
+    # The telephone sends the whole key at once: the wait counts from its end.
     print(f"from the last key to the INVITE: {waits_ms} ms")  # noqa: T201 - the figure is wanted
     assert re.findall(r"P-Asserted-Identity: .*?sip:(\d+)@", police.messages()) == numbers
-    assert (
-        re.findall(r"From: .*?<sip:(\d+)@[^>]*>;tag=[^\r\n]*\r?\nTo: <sip:110@", police.messages())[:1] == numbers[:1]
-    )
 
 
 def invites(messages: str) -> list[datetime]:
