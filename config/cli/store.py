@@ -50,7 +50,7 @@ def verify() -> None:
 @user.command()
 def add(
     name: str,
-    role: Annotated[str, typer.Option(help="admin or reviewer")] = "reviewer",
+    role: Annotated[str, typer.Option(help="admin, reviewer, agent or shift_leader")] = "reviewer",
     display_name: Annotated[str, typer.Option(help="As the console shows it.")] = "",
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
 ) -> None:
