@@ -73,7 +73,10 @@ class Ami:
             await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
 
     async def action(self, name: str, /, *, action_id: str = "", **fields: str | list[str]) -> Fields:
-        """Send an action; its answer. Raises AmiError when it is refused or nothing comes."""
+        """Send an action; its answer. Raises AmiError when it is refused or nothing comes.
+
+        `action_id` comes back with whatever the action leads to later (OriginateResponse).
+        """
         answer, _ = await self._send(name, "", fields, action_id)
         return answer
 

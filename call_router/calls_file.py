@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 NAME = "calls.csv"
-_FIELDS = ("uniqueid", "linkedid", "dcontext", "src", "dst", "start", "end", "billsec", "disposition")
+_FIELDS = ("uniqueid", "linkedid", "dcontext", "src", "dst", "start", "end", "billsec", "disposition", "channel")
 _SETTLE_S = 1.0
 """A row that is being written when the file is renamed is whole after this."""
 
@@ -30,6 +30,8 @@ class CallRow:
     started_at: datetime
     ended_at: datetime
     talk_s: int
+    origin: str
+    """The trunk over which it came: another platform's, where that has one of its own."""
 
 
 class CallsFile:
@@ -55,10 +57,21 @@ class CallsFile:
                     # Other legs of a call carry another's linkedid; agents' own calls come from another context.
                     if row["uniqueid"] == row["linkedid"] and row["dcontext"].startswith("hotline"):
                         yield CallRow(
-                            row["uniqueid"], row["src"], _moment(row["start"]), _moment(row["end"]), int(row["billsec"])
+                            row["uniqueid"],
+                            row["src"],
+                            _moment(row["start"]),
+                            _moment(row["end"]),
+                            int(row["billsec"]),
+                            trunk_of(row.get("channel", "")),
                         )
                 except (KeyError, ValueError):
                     structlog.get_logger().warning("a row of the PBX's list cannot be read", file=file.name)
+
+
+def trunk_of(channel: str) -> str:
+    """ "psap" of the channel PJSIP/psap-0000002a; empty for a caller who came over no trunk."""
+    name = channel.rpartition("/")[2].rpartition("-")[0]
+    return "" if name == "anonymous" else name[:32]
 
 
 def _moment(text: str) -> datetime:

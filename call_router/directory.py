@@ -15,6 +15,8 @@ _LineId = Annotated[str, StringConstraints(pattern=r"^(?:[0-9]{3,20}|[a-z][a-z0-
 _Digits = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,20}$")]
 _Seconds = Annotated[int, Field(ge=5, le=3600)]
 Kind = Literal["emergency", "hotline", "directory", "utility", "county"]
+_Sip = r"sips?:[A-Za-z0-9_.+-]{1,60}@[A-Za-z0-9.-]{1,100}(:[0-9]{1,5})?"
+_Pstn = Annotated[str, StringConstraints(pattern=rf"^(\+[1-9][0-9]{{5,14}}|{_Sip})$")]
 
 
 class DirectoryError(Exception):
@@ -51,6 +53,8 @@ class Line(_Entry):
     """The prompt before the transfer."""
     alternates: tuple[_LineId, ...] = ()
     fallback: _Name = "agents"
+    twilio: _Pstn | None = None
+    """Where Twilio reaches it, which cannot dial 110: a full number or a SIP address."""
 
     @model_validator(mode="after")
     def _marked(self) -> Line:

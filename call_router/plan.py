@@ -93,7 +93,8 @@ def _queue_leg(name: str, queue: Queue, duty: Duty) -> Leg:
 
 
 def _line_leg(directory: Directory, name: str, line: Line) -> Leg:
-    return Leg("line", name, directory.number(name), line.trunk, line.timeout_s, line.emergency)
+    number, pstn = directory.number(name), line.twilio or ""
+    return Leg("line", name, number, line.trunk, line.timeout_s, line.emergency, pstn)
 
 
 def _is_open(line: Line, duty: Duty) -> bool:

@@ -167,7 +167,8 @@ class Reaper:
             # Whose hang-up was told knows more of the end than a list of channels does.
             gone = call.call_id not in live and call.call_id not in self._ending and call.started_at < old
             if call.carrier == "asterisk" and self._ours(call.call_id) and gone:
-                ended += self.end_call(Ending(call.call_id))
+                answered = self._intake.reached_an_agent(call.call_id)
+                ended += self.end_call(Ending(call.call_id, events.QueueLeft("answered") if answered else None))
         return ended
 
     def _ours(self, call_id: str) -> bool:
@@ -180,7 +181,7 @@ class Reaper:
             for row in rows:
                 if self._ours(row.call_id):
                     new = self._new_call(row.call_id, row.number, row.started_at)
-                    self._intake.record_call(new, ended_at=row.ended_at, talk_s=row.talk_s)
+                    self._intake.record_call(new, ended_at=row.ended_at, talk_s=row.talk_s, origin=row.origin)
             file.unlink()
 
     # --- recordings that nobody claimed

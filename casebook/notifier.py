@@ -5,8 +5,6 @@ Delivery is at least once: whoever receives a webhook drops a key that it has ha
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +13,8 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx2
+
+from casebook.linkage import sign
 
 _TIMEOUT_S = 10
 _LONGEST_SMS = 300
@@ -62,22 +62,13 @@ class Webhook:
     """POSTs a notice as JSON. `X-Hotline-Signature` is the HMAC-SHA256 of `<timestamp>.<body>` under the secret."""
 
     def __init__(self, url: str, secret: str, clock: Callable[[], datetime]) -> None:
-        self._url, self._secret, self._clock = url, secret.encode(), clock
+        self._url, self._secret, self._clock = url, secret, clock
 
     def deliver(self, message: Message) -> None:
         """Raises Undelivered unless the answer is a success."""
         fields = ("key", "kind", "case_no", "title", "text", "at")
         content = {name: getattr(message, name) for name in fields}
-        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-        timestamp = str(int(self._clock().timestamp()))
-        signature = hmac.new(self._secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-        headers = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": message.key,
-            "X-Hotline-Timestamp": timestamp,
-            "X-Hotline-Signature": f"sha256={signature}",
-        }
-        _post(self._url, content=body, headers=headers)
+        post_signed(self._url, self._secret, message.key, content, self._clock)
 
 
 class TwilioSms:
@@ -87,7 +78,7 @@ class TwilioSms:
         """`phones` has the number behind each name that a notice is addressed to."""
         self._url = f"{api.rstrip('/')}/2010-04-01/Accounts/{account_sid}/Messages.json"
         self._auth = (account_sid, auth_token)
-        self._sender, self._phones = sender, dict(phones)
+        self._sender, self._phones = sender, phones
 
     def deliver(self, message: Message) -> None:
         """Raises Undelivered."""
@@ -96,6 +87,19 @@ class TwilioSms:
             raise Undelivered(f"nobody is named {message.to} any more")
         form = {"To": number, "From": self._sender, "Body": f"【12345热线】{message.text}"[:_LONGEST_SMS]}
         _post(self._url, data=form, auth=self._auth)
+
+
+def post_signed(url: str, secret: str, key: str, content: Mapping[str, str], clock: Callable[[], datetime]) -> None:
+    """POST JSON, signed as casebook.linkage says. Raises Undelivered unless the answer is a success."""
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    timestamp = str(int(clock().timestamp()))
+    headers = {
+        "Content-Type": "application/json",
+        "Idempotency-Key": key,
+        "X-Hotline-Timestamp": timestamp,
+        "X-Hotline-Signature": sign(secret, timestamp, body),
+    }
+    _post(url, content=body, headers=headers)
 
 
 def _post(url: str, **request: Any) -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from call_router.directory import Directory, DirectoryError
-from call_router.schedule import Schedule, ScheduleError
-from config import notices, prompts
+from call_router.schedule import PlainWeek, Schedule, ScheduleError
+from casebook.rulebook import Rulebook, RulebookError, load_rulebook
+from casebook.suggest.catalogue import Catalogue, CatalogueError
+from config import linkage, notices, prompts
 from config.city_words import load_reader
 from config.settings import SettingsError
+from config.suggestions import load_catalogue
+from config.twilio import OUTBOUND_FLOWS
 from config.wiring import load_flow, load_schedule
 from ivr import flow
 from ivr.flow import Flow, FlowError, Transfer
@@ -28,6 +32,9 @@ _WRONG = (
     AlarmsError,
     MattersError,
     notices.NoticesError,
+    RulebookError,
+    CatalogueError,
+    linkage.LinkageError,
 )
 
 
@@ -35,11 +42,15 @@ def check_city(city_dir: Path) -> list[str]:
     """What is wrong with the city's files; empty when all is in order."""
     try:
         directory = Directory.load(city_dir / "lines.yaml")
-        schedule: Schedule = load_schedule(city_dir, ZoneInfo("Asia/Shanghai"))
+        schedule: Schedule = load_schedule(city_dir, ZoneInfo("Asia/Shanghai"), PlainWeek())
         parsed = load_flow(city_dir)
+        made = {name: load_flow(city_dir, name) for name in OUTBOUND_FLOWS.values() if (city_dir / name).is_file()}
         texts = prompts.texts(city_dir)
         load_reader(city_dir)
         notices.load(city_dir / "notices.yaml")
+        book = load_rulebook(city_dir)
+        catalogue, _ = load_catalogue(city_dir)
+        linkage.load(city_dir / "linkage.yaml")
     except _WRONG as error:
         return [str(error)]
     except OSError as error:
@@ -49,7 +60,22 @@ def check_city(city_dir: Path) -> list[str]:
         *schedule.lint(),
         *_transfers(parsed, directory),
         *flow.lint(parsed, "flow.yaml", texts, directory.targets(), directory.emergencies()),
+        *(
+            finding
+            for name, one in made.items()
+            for finding in flow.lint(one, name, texts, directory.targets(), (), answers=False)
+        ),
         *(str(finding) for finding in prompts.lint(city_dir)),
+        *_strangers(catalogue, book),
+    ]
+
+
+def _strangers(catalogue: Catalogue, book: Rulebook) -> list[str]:
+    """Matters that one of matters.yaml and routing.yaml has and the other has not."""
+    accepted, routed = {one.name for one in catalogue.matters if one.accepted}, book.matters()
+    return [
+        *(f"matters.yaml: {name} is in no group of routing.yaml" for name in sorted(accepted - routed)),
+        *(f"routing.yaml: {name} is no accepted matter of matters.yaml" for name in sorted(routed - accepted)),
     ]
 
 

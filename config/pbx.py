@@ -41,6 +41,7 @@ def pbx_config(settings: Settings) -> PbxConfig:
         queues=tuple(PbxQueue(name, queue.weight) for name, queue in directory.queues.items()),
         trunks=load_trunks(settings.trunks),
         allow_anonymous=settings.sip_anonymous,
+        twilio_peers=tuple(peer.strip() for peer in settings.twilio_peers.split(",") if peer.strip()),
     )
 
 

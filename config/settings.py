@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 CITY = Path(__file__).parent / "city"
 _E164 = re.compile(r"\+[1-9]\d{7,14}")
+_SIP_HOST = re.compile(r"[A-Za-z0-9.-]{1,100}(:\d{1,5})?")
+_PROGRAM = re.compile(r"[a-z0-9_-]{1,32}")
 _PEER = re.compile(r"[A-Za-z0-9_.-]+:\d{1,5}")
 
 
@@ -41,6 +44,10 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = ""
     """Where browsers reach the console; https makes its cookies secure."""
+    http_proxies: str = ""
+    """Addresses of reverse proxies, comma-separated, whose X-Forwarded-For says where a request comes from."""
+    open311_keys: str = ""
+    """name=key,name=key: programs that may open cases by Open311; a key has at least 24 characters."""
 
     agi_host: str = "127.0.0.1"
     agi_port: int = Field(default=4573, ge=1, le=65535)
@@ -77,6 +84,11 @@ class Settings(BaseSettings):
     worker_nice: int = Field(default=15, ge=0, le=19)
     """How far the transcription steps back for the calls."""
 
+    linkage_secrets: str = ""
+    """name=secret, comma-separated: what platforms of linkage.yaml sign with; a platform twice while it is changed."""
+    linkage_urls: str = ""
+    """name=address, comma-separated: where platforms of linkage.yaml are told of their orders."""
+
     notify_webhook_url: str = ""
     """Where notices are POSTed; https, but for a loopback address."""
     notify_webhook_secret: str = ""
@@ -88,6 +100,15 @@ class Settings(BaseSettings):
     twilio_auth_token: str = ""
     """Two, comma-separated, while it is being changed."""
     twilio_api: str = "https://api.twilio.com"
+    """Where its REST interface is; another host only for an account of another region."""
+    twilio_number: str = ""
+    """The line's number at Twilio, in E.164: it is shown to whom we dial, and calls that we make come from it."""
+    twilio_pbx: str = ""
+    """host[:port] at which Twilio reaches our PBX by SIP; empty: no PBX, callers wait in a queue of Twilio's."""
+    twilio_peers: str = ""
+    """Networks from which Twilio's SIP comes, comma-separated (54.172.60.0/30,...): the PBX listens to no others."""
+    twilio_delete_recordings: bool = False
+    """Delete a recording at Twilio once it is here and checked."""
 
     @field_validator("secret_key")
     @classmethod
@@ -96,13 +117,46 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters")
         return value
 
-    @field_validator("notify_webhook_url")
+    @field_validator("twilio_pbx")
+    @classmethod
+    def _sip_host(cls, value: str) -> str:
+        if value and not _SIP_HOST.fullmatch(value):
+            raise ValueError("must be host or host:port")
+        return value
+
+    @field_validator("twilio_number")
+    @classmethod
+    def _own_number(cls, value: str) -> str:
+        if value and not _E164.fullmatch(value):
+            raise ValueError("must be a number like +8651812345000")
+        return value
+
+    @field_validator("twilio_peers")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in filter(None, value.split(",")):
+            ipaddress.ip_network(network.strip())
+        return value
+
+    @field_validator("twilio_api", "notify_webhook_url")
     @classmethod
     def _reachable(cls, value: str) -> str:
-        address = urlsplit(value)
-        local = address.hostname in ("127.0.0.1", "::1", "localhost")
-        if value and not (address.hostname and (address.scheme == "https" or (address.scheme == "http" and local))):
+        if value and not _is_safe(value):
             raise ValueError("must be an https:// address")
+        return value
+
+    @field_validator("linkage_urls")
+    @classmethod
+    def _linked(cls, value: str) -> str:
+        if not all(name and _is_safe(address) for name, address in _pairs(value)):
+            raise ValueError("must be name=https://address,name=https://address")
+        return value
+
+    @field_validator("linkage_secrets")
+    @classmethod
+    def _keyed(cls, value: str) -> str:
+        if not all(name and len(secret) >= 16 for name, secret in _pairs(value)):
+            raise ValueError("must be name=secret,name=secret, each secret with at least 16 characters")
         return value
 
     @field_validator("notify_sms_to")
@@ -112,11 +166,26 @@ class Settings(BaseSettings):
             raise ValueError("must be numbers like +8613812345678, comma-separated")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _without_a_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
     @model_validator(mode="after")
     def _signed(self) -> Settings:
         if self.notify_webhook_url and len(self.notify_webhook_secret) < 16:
             raise ValueError("NOTIFY_WEBHOOK_SECRET must have at least 16 characters when there is a webhook")
         return self
+
+    @field_validator("open311_keys")
+    @classmethod
+    def _long_keys(cls, value: str) -> str:
+        pairs = [pair.strip().partition("=") for pair in value.split(",")] if value else []
+        if any(not _PROGRAM.fullmatch(name) or len(key) < 24 for name, _, key in pairs):
+            raise ValueError("must be name=key,name=key with keys of at least 24 characters")
+        if len({name for name, _, _ in pairs}) != len(pairs):
+            raise ValueError("names a program twice")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -181,6 +250,16 @@ class Settings(BaseSettings):
         return (self.data_dir / "calls").absolute()
 
     @property
+    def attachments_dir(self) -> Path:
+        """The files that belong to cases."""
+        return (self.data_dir / "attachments").absolute()
+
+    @property
+    def pbx_log_dir(self) -> Path:
+        """Where the PBX writes its log of the queues."""
+        return (self.data_dir / "pbx" / "log").absolute()
+
+    @property
     def database(self) -> str:
         """The database's SQLAlchemy address."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'hotline.db').absolute()}"
@@ -190,6 +269,25 @@ class Settings(BaseSettings):
         """AGI_SERVERS as a tuple."""
         return tuple(peer.strip() for peer in self.agi_servers.split(","))
 
+    @property
+    def open311_programs(self) -> dict[str, str]:
+        """OPEN311_KEYS by name."""
+        pairs = (pair.strip().partition("=") for pair in self.open311_keys.split(",") if pair.strip())
+        return {name: key for name, _, key in pairs}
+
+    @property
+    def linkage_addresses(self) -> dict[str, str]:
+        """Where each platform is told."""
+        return dict(_pairs(self.linkage_urls))
+
+    @property
+    def linkage_keys(self) -> dict[str, list[str]]:
+        """The secrets of each platform; the first one signs what we send."""
+        keys: dict[str, list[str]] = {}
+        for name, secret in _pairs(self.linkage_secrets):
+            keys.setdefault(name, []).append(secret)
+        return keys
+
     def require_secret(self) -> str:
         """SECRET_KEY. Raises SettingsError where there is none."""
         key = self.secret_key or read_secret(self.data_dir, "secret_key")
@@ -198,6 +296,19 @@ class Settings(BaseSettings):
                 "HOTLINE_SECRET_KEY is not set (at least 32 characters); `hotline run` makes one in DATA_DIR"
             )
         return key
+
+
+def _pairs(value: str) -> list[tuple[str, str]]:
+    """name=value, comma-separated."""
+    found = [item.partition("=") for item in value.split(",") if item.strip()]
+    return [(name.strip(), text.strip()) for name, _, text in found]
+
+
+def _is_safe(value: str) -> bool:
+    """An address to which something may be sent: https, or this very machine."""
+    address = urlsplit(value)
+    local = address.hostname in ("127.0.0.1", "::1", "localhost")
+    return bool(address.hostname) and (address.scheme == "https" or (address.scheme == "http" and local))
 
 
 def read_secret(data_dir: Path, name: str) -> str:

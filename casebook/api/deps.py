@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,10 +13,18 @@ from fastapi import Depends, Header, Request
 from prometheus_client import CollectorRegistry
 
 from casebook.api.attempts import AttemptLimit
+from casebook.api.board_hub import BoardHub
 from casebook.api.desk_parts import DeskParts
+from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.problems import Problem
+from casebook.linkage import Platform
 from casebook.store.alerts import Alerts
+from casebook.store.casework import Casework
+from casebook.store.files import Files
+from casebook.store.linkage import Linkage
 from casebook.store.notices import Inbox
+from casebook.store.queries import Cases
+from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.users import User, Users
 from casebook.store.voicemails import Voicemails
 
@@ -25,6 +33,9 @@ from casebook.store.voicemails import Voicemails
 class ApiDeps:
     """Everything that `create_app` needs; `config` builds it."""
 
+    casework: Casework
+    cases: Cases
+    files: Files
     voicemails: Voicemails
     alerts: Alerts
     inbox: Inbox
@@ -37,6 +48,16 @@ class ApiDeps:
     clock: Callable[[], datetime]
     cookie_secure: bool
     """True where the public address is https."""
+    telephone: TelephoneFigures
+    linkage: Linkage
+    platforms: Mapping[str, Platform]
+    """With whom we are linked, by their ids."""
+    linkage_secrets: Mapping[str, Sequence[str]]
+    board: BoardHub | None = None
+    """The live board; None where there is no Redis."""
+    knowledge: KnowledgeDeps | None = None
+    public: PublicDeps | None = None
+    """Without them, their routes are not there."""
     desk: DeskParts | None = None
     """What agents do with calls; None where there is no PBX."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -98,4 +119,14 @@ async def _idempotency_key(
 
 
 SignedIn = Annotated[User, Depends(_signed_in)]
+
+
+def _reviewing(user: SignedIn, deps: Deps) -> User:
+    if not deps.cases.rights(user.actor()).intake:
+        raise Problem("forbidden")
+    return user
+
+
+Reviewing = Annotated[User, Depends(_reviewing)]
+"""Somebody to whom voicemails and their alarms belong."""
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]

@@ -6,7 +6,7 @@ from alembic import op
 from casebook.store.schema import UtcDateTime
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -19,9 +19,6 @@ def upgrade() -> None:
     _callback_task()
     _staff()
     _desk()
-    with op.batch_alter_table("user_") as table:
-        table.drop_constraint(op.f("ck_user__role"), type_="check")
-        table.create_check_constraint(op.f("ck_user__role"), "role IN ('admin', 'reviewer', 'agent', 'shift_leader')")
 
 
 def _call_leg() -> None:

@@ -1,0 +1,174 @@
+"""Two hundred real calls through a real PBX: every call ends, and the telephone figures agree with the calls."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from sqlalchemy import func, select
+
+from call_router.board_feed import META, PREFIX
+from casebook.indicators_telephone import ABANDONED, ANSWERED, REFUSED, WAITING
+from casebook.store.schema import call, call_session, case_
+from casebook.store.telephone import Telephone
+from casebook.store.telephone_figures import TelephoneFigures
+from tests.e2e.calls import leave_message
+from tests.e2e.hotline import TestLine, running
+from tests.e2e.test_transfers import available
+from tests.pbx.audio import Key, Silence, Timeline, voice_like
+from tests.pbx.caller import AgentPhone, Line
+
+PARTS = ("valkey", "agi-0", "agi-1", "router", "pbx")
+TO_AN_AGENT: Timeline = [Silence(1.5), Key("0"), Silence(1.0), Key("1")]
+
+
+@pytest.fixture
+def police(tmp_path: Path) -> Iterator[Line]:
+    answering = Line(tmp_path, status="200 OK")
+    yield answering
+    answering.stop()
+
+
+@pytest.fixture
+def line(tmp_path: Path, pbx_prefix: Path, police: Line) -> Iterator[TestLine]:
+    trunks = f"psap={police.host}:{police.port}"
+    with running(TestLine(tmp_path / "line", pbx_prefix, None, HOTLINE_TRUNKS=trunks), *PARTS) as started:
+        started.wait(lambda: available(started, "psap"), 40, "the trunk is away")
+        yield started
+
+
+def board(line: TestLine) -> dict[str, Any]:
+    """What the live board shows; empty while nobody publishes."""
+    with Redis.from_url(line.environment["HOTLINE_REDIS_URL"], decode_responses=True) as redis:
+        return {str(key): json.loads(value) for key, value in redis.hgetall(f"{PREFIX}lyg1").items() if key != META}
+
+
+def pbx_says_waiting(line: TestLine) -> int:
+    """How many callers wait, as the PBX's own command line shows it."""
+    first = next(text for text in line.pbx.cli("queue show agents").splitlines() if text.startswith("agents has "))
+    return int(first.split()[2])
+
+
+def board_agrees(line: TestLine) -> bool:
+    """Whether board and PBX say the same of the waiting, and there are some."""
+    before = pbx_says_waiting(line)
+    shown = board(line).get("queue:agents", {}).get("waiting")
+    return before > 0 and before == shown == pbx_says_waiting(line)
+
+
+def shows_conversation(line: TestLine) -> bool:
+    """Whether the board shows a caller with agent 1001, on both sides."""
+    shown = board(line)
+    agent = shown.get("agent:PJSIP/1001", {})
+    call = shown.get(f"call:{agent.get('call_id')}", {})
+    return (agent.get("state"), call.get("stage"), call.get("agent")) == ("talking", "talking", "PJSIP/1001")
+
+
+def all_over(line: TestLine, started: list[Any], seconds: float) -> None:
+    """Every caller has left."""
+    line.wait(lambda: all(process.poll() is not None for process, _ in started), seconds, "callers stay on the line")
+    line.wait(lambda: not line.channels(), 30, "channels stay")
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(600)
+def test_the_figures_of_two_hundred_calls_agree_with_the_calls(line: TestLine, tmp_path: Path) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=1)
+
+    def place(timeline: Timeline, number: str, calls: int, rate: int, *, hang_up: bool = True) -> Any:
+        return line.caller.start(
+            timeline, calls=calls, rate=rate, hang_up=hang_up, number=f"{number}[call_number]", limit_s=280
+        )
+
+    # Nobody is signed in: voicemails, silence where one should speak, hang-ups in the menu; and the police answer.
+    silent: Timeline = [Silence(1.5), Key("2"), Silence(1.0), Key("1"), Silence(1.2), Key("1"), Silence(4.0)]
+    to_the_police: Timeline = [Silence(1.5), Key("9"), Silence(1.5), Key("1"), Silence(4)]
+    unattended = [
+        place(leave_message(voice_like(3, 1)), "136000", 40, 4),
+        place(silent, "136100", 10, 1),
+        place([Silence(3.0)], "136200", 20, 3),
+        place(to_the_police, "136300", 50, 3, hang_up=False),
+    ]
+    all_over(line, unattended, 180)
+
+    secrets = line.settings.data_dir / "secrets"
+    phones = [
+        AgentPhone(tmp_path, line.settings.sip_port, name, (secrets / f"agent-{name}").read_text().strip())
+        for name in ("1001", "1002")
+    ]
+    try:
+        line.wait(lambda: all(available(line, name) for name in ("1001", "1002")), 60, "no agent is registered")
+        attended = [
+            # Sound all the while: a telephone that is silent for half a minute counts as gone.
+            place([*TO_AN_AGENT, Silence(240)], "136400", 30, 1, hang_up=False),
+            place([*TO_AN_AGENT, Silence(1)], "136500", 25, 1),
+            place([*TO_AN_AGENT, Silence(9)], "136600", 25, 1),
+        ]
+        line.wait(lambda: board_agrees(line), 60, "the board does not show who waits")
+        all_over(line, attended, 300)
+    finally:
+        for phone in phones:
+            phone.stop()
+
+    still_open = select(func.count()).select_from(call_session).where(call_session.c.ended_at.is_(None))
+    line.wait(lambda: line.rows(still_open) == [(0,)], 30, "sessions stay open")
+    outcomes = dict(map(tuple, line.rows(select(call.c.call_id, call.c.outcome).where(call.c.ended_at.is_not(None)))))
+    assert len(outcomes) == 200
+    ends = Counter(outcomes.values())
+    assert set(ends) <= {"answered", "transferred", "voicemail", "callback", "abandoned", "missed"}
+    assert ends["transferred"] == 50
+    assert line.rows(select(func.count()).select_from(case_)) == [(ends["voicemail"],)]
+
+    telephone, until = Telephone(line.engine), datetime.now(UTC) + timedelta(seconds=1)
+    line.wait(lambda: all(v.outcome != WAITING for v in telephone.visits(began, until)), 30, "visits stay open")
+    line.wait(lambda: not any(key.startswith("call:") for key in board(line)), 15, "the board shows calls")
+    visits = telephone.visits(began, until)
+    by_end = {end: {visit.call_id for visit in visits if visit.outcome == end} for end in {v.outcome for v in visits}}
+    assert by_end[ANSWERED] == {call_id for call_id, end in outcomes.items() if end == "answered"}
+    assert {outcomes[call_id] for call_id in by_end[ABANDONED]} == {"abandoned"}
+    assert {call_id for call_id, end in outcomes.items() if end == "voicemail"} <= by_end["join_empty"]
+    assert not {v.call_id for v in visits} & {call_id for call_id, end in outcomes.items() if end == "transferred"}
+
+    total = TelephoneFigures(line.engine).report(began, until, "", until).total
+    assert total.answered == ends["answered"] >= 30
+    assert total.offered == total.answered + total.short_abandoned + total.abandoned
+    assert total.turned_away == sum(visit.outcome in REFUSED for visit in visits)
+    assert total.offered + total.turned_away == len(visits) == len({visit.call_id for visit in visits})
+    assert total.asa_s is not None
+    assert total.aht_s is not None
+
+
+def test_a_conversation_that_ended_while_nobody_followed_is_still_an_answered_call(
+    line: TestLine, tmp_path: Path
+) -> None:
+    began, telephone = datetime.now(UTC) - timedelta(seconds=1), Telephone(line.engine)
+    secret = (line.settings.data_dir / "secrets" / "agent-1001").read_text().strip()
+    phone = AgentPhone(tmp_path, line.settings.sip_port, "1001", secret, talk_ms=120_000)
+    try:
+        line.wait(lambda: available(line, "1001"), 60, "the agent is not registered")
+        process, _ = line.caller.start([*TO_AN_AGENT, Silence(60)], hang_up=True, number="13670000001")
+
+        def talks() -> bool:
+            return any(v.outcome == ANSWERED for v in telephone.visits(began, datetime.now(UTC)))
+
+        line.wait(talks, 40, "no conversation")
+        line.kill("router")
+        line.start("router")
+        # It saw no event of this call: the board is what the PBX lists.
+        line.wait(lambda: shows_conversation(line), 30, f"the board does not show the conversation: {board(line)}")
+        line.kill("router")
+        # As when the line breaks: nobody is told, and the dialplan does not go on.
+        line.pbx.cli("channel request hangup all")
+        process.wait(100)
+        line.wait(lambda: not line.channels(), 20, "channels stay")
+        assert line.outcome_of("13670000001") == ""
+        line.start("router")
+        line.wait(lambda: line.outcome_of("13670000001") == "answered", 40, "no record of the answer")
+    finally:
+        phone.stop()
