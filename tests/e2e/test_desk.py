@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from socket import SOCK_DGRAM
 
-import numpy as np
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
@@ -27,6 +25,7 @@ from config.wiring import utc_now
 from tests.conftest import free_port
 from tests.e2e.hotline import TestLine, running
 from tests.pbx.phone import Phone
+from tests.pbx.tones import FRAME_S, first, last, share, sides
 
 PARTS = ("agi-0", "router", "pbx")
 CITIZEN, AGENT, OTHER, BOSS = 500, 700, 1000, 1300
@@ -398,34 +397,3 @@ def test_without_a_call_there_is_nothing_to_do(line: TestLine) -> None:
             assert refused.value.code == "no_call"
 
     asyncio.run(main())
-
-
-# --- the sound of a recording
-
-FRAME_S = 0.02
-
-
-def sides(file: Path) -> tuple[list[set[int]], list[set[int]]]:
-    """For each frame of the left and of the right channel the tones in it."""
-    with wave.open(str(file)) as audio:
-        assert (audio.getnchannels(), audio.getframerate()) == (2, 8000)
-        both = np.frombuffer(audio.readframes(audio.getnframes()), "<i2").reshape(-1, 2)
-    return tones(both[:, 0]), tones(both[:, 1])
-
-
-def tones(samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> list[set[int]]:
-    frames = samples[: samples.size // 160 * 160].astype(np.float64).reshape(-1, 160)
-    power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
-    return [{int(n) * 50 for n in np.flatnonzero(row > (8000 * 80) ** 2 / 30)} for row in power]
-
-
-def share(frames: list[set[int]], hz: int) -> float:
-    return sum(hz in frame for frame in frames) / len(frames)
-
-
-def first(frames: list[set[int]], hz: int) -> int:
-    return next(n for n, frame in enumerate(frames) if hz in frame)
-
-
-def last(frames: list[set[int]], hz: int) -> int:
-    return max(n for n, frame in enumerate(frames) if hz in frame)

@@ -22,7 +22,7 @@ from casebook.store.legs import LegRow, Legs
 from casebook.store.schema import call
 from tests.e2e.hotline import TestLine, running
 from tests.pbx.audio import Key, Silence, Timeline
-from tests.pbx.caller import ManyEnds
+from tests.pbx.many_ends import ManyEnds
 from tests.router.city import CITY
 
 PARTS = ("agi-0", "agi-1", "router", "pbx")
