@@ -41,7 +41,6 @@ _ROUTES = (
     alert_routes,
     case_routes,
     board_routes,
-    desk_routes,
     linkage_routes,
     health_routes,
     # The console answers whatever nobody else does.
@@ -71,6 +70,8 @@ def create_app(deps: ApiDeps) -> FastAPI:
     problems.install(app)
     for routes in _ROUTES:
         app.include_router(routes.router)
+    if deps.desk is not None:
+        app.include_router(desk_routes.router)
     if deps.knowledge is not None:
         app.include_router(knowledge_routes.router)
         app.include_router(suggestion_routes.router)

@@ -59,7 +59,7 @@ class ApiDeps:
     public: PublicDeps | None = None
     """Without them, their routes are not there."""
     desk: DeskParts | None = None
-    """What agents do with calls; None where there is no PBX."""
+    """What agents do with calls; None where there is no PBX: then its routes are not there."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 

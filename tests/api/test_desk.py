@@ -7,8 +7,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
 from starlette.testclient import TestClient
 
 from call_router.ami import Ami
@@ -175,3 +179,24 @@ def test_only_the_shift_leader_decides_about_shifts_and_listens_in(room: Room) -
     assert li.get("/api/v1/desk/overrides").json()["items"] == []
     zhao.post("/api/v1/desk/login", json={"extension": "1002"})
     assert code(zhao.post("/api/v1/desk/agents/1001/supervise", json={"how": "listen"})) == (503, "pbx_away")
+
+
+def test_whatever_is_sent_to_the_desk_is_answered_and_never_with_a_server_error(room: Room) -> None:
+    li = room.sign_in("li")
+    li.post("/api/v1/desk/login", json={"extension": "1001"})
+    headers = {**OWN_PAGE, "Idempotency-Key": "f", "Cookie": f"hotline={li.cookies['hotline']}"}
+    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", room.app).include(path_regex="^/api/v1/desk")
+    tried = 0
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+
+        @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(case=found.ok().as_strategy())
+        def fuzz(case: Any) -> None:
+            answer = case.call(headers=headers)
+            # 503 is the truth here: the PBX is away.
+            assert answer.status_code < 500 or answer.status_code == 503, (case.method, case.path, case.body)
+
+        fuzz()
+        tried += 1
+    assert tried > 20
