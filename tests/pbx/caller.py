@@ -162,8 +162,9 @@ class Caller:
         calls: int = 1,
         rate: int = 10,
         limit_s: int = 120,
+        host: str = "127.0.0.1",
     ) -> tuple[subprocess.Popen[bytes], Path]:
-        """Begin calls and go on; the folder gets SIPp's output."""
+        """Begin calls and go on; the folder gets SIPp's output. A trunk's `host` makes them calls over that trunk."""
         self._count += 1
         folder = self._folder / f"caller-{self._count}"
         folder.mkdir(parents=True)
@@ -172,8 +173,8 @@ class Caller:
         (folder / "call.xml").write_text(
             scenario.replace("[pcap_ms]", str(int(seconds * 1000))), encoding="utf-8", errors="surrogateescape"
         )
-        command = ["sipp", f"127.0.0.1:{self._sip_port}", "-sf", "call.xml", "-s", "12345", "-i", "127.0.0.1"]
-        command += ["-mi", "127.0.0.1", "-p", str(free_port(SOCK_DGRAM)), "-m", str(calls), "-l", str(calls)]
+        command = ["sipp", f"127.0.0.1:{self._sip_port}", "-sf", "call.xml", "-s", "12345", "-i", host]
+        command += ["-mi", host, "-p", str(free_port(SOCK_DGRAM)), "-m", str(calls), "-l", str(calls)]
         command += ["-r", str(rate), "-nostdin", "-timeout", f"{limit_s + 10}s", "-trace_stat", "-stf", "stat.csv"]
         command += ["-trace_err", "-error_file", "errors.log"]
         with (folder / "output").open("wb") as output:
