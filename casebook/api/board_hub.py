@@ -105,6 +105,8 @@ class BoardHub:
     def _stop(self) -> None:
         task, self._following = self._following, None
         self._connected = False
+        self._pbxs.clear()
+        self._pending.clear()
         if task is not None:
             task.cancel()
             self._stopping.add(task)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
-from ivr.events import CallerGone, DialEnded, Digits, DriverEvent, NoInput, QueueLeft, Recorded
+from ivr.events import CallerGone, DialEnded, Digits, DriverEvent, NoInput, Recorded
 from ivr.ports import NewCall
 from ivr.service import Answer, CallService
 from ivr.verbs import Dial, Enqueue, Gather, Hangup, Record
@@ -165,6 +165,3 @@ class Day:
             citizen.end = "voicemail"
         path = f"sim/{citizen.call_id}-{answer.seq:03d}-1.wav"
         return Recorded(path, speech_ms + 800, speech_ms, "0" * 64, hung_up=self.random.random() < 0.2)
-
-
-__all__ = ["Citizen", "Clock", "Day", "QueueLeft"]
