@@ -85,6 +85,8 @@ class PbxConfig:
     trunks: tuple[Trunk, ...] = ()
     allow_anonymous: bool = False
     """Callers without a password; for a machine that only loopback reaches."""
+    twilio_peers: tuple[str, ...] = ()
+    """Networks from which Twilio's SIP comes, to the agents and the linked lines; none: no way in for it."""
     ami_host: str = "127.0.0.1"
     agi_first_answer_s: int = 15
 
@@ -137,6 +139,7 @@ def _check(config: PbxConfig) -> None:
     ]
     texts += [value for agent in config.agents for value in (agent.extension, agent.name, agent.secret)]
     texts += [value for trunk in config.trunks for value in (trunk.name, trunk.host)]
+    texts += config.twilio_peers
     for text in texts:
         if not _SAFE.fullmatch(text):
             raise RenderError(f"{text!r} cannot stand in the PBX's configuration")

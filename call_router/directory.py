@@ -16,6 +16,8 @@ EMERGENCIES = ("line:110", "line:119", "line:120", "line:122")
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 _Digits = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,20}$")]
 _Seconds = Annotated[int, Field(ge=5, le=3600)]
+_Sip = r"sips?:[A-Za-z0-9_.+-]{1,60}@[A-Za-z0-9.-]{1,100}(:[0-9]{1,5})?"
+_Pstn = Annotated[str, StringConstraints(pattern=rf"^(\+[1-9][0-9]{{5,14}}|{_Sip})$")]
 
 
 class DirectoryError(Exception):
@@ -38,6 +40,8 @@ class Line(_Entry):
     trunk: _Name
     number: _Digits | None = None
     emergency: bool = False
+    twilio: _Pstn | None = None
+    """Where Twilio reaches it, which cannot dial 110: a full number or a SIP address."""
 
 
 class _File(BaseModel):
@@ -74,7 +78,8 @@ class Directory:
         if kind == "queue" and (queue := self._queues.get(name)):
             return (Leg("queue", name, name, "", queue.timeout_s),)
         if kind == "line" and (line := self._lines.get(name)):
-            return (Leg("line", name, line.number or name, line.trunk, line.timeout_s, line.emergency),)
+            number, pstn = line.number or name, line.twilio or ""
+            return (Leg("line", name, number, line.trunk, line.timeout_s, line.emergency, pstn),)
         return ()
 
     def targets(self) -> set[str]:

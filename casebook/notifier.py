@@ -78,7 +78,7 @@ class TwilioSms:
         """`phones` has the number behind each name that a notice is addressed to."""
         self._url = f"{api.rstrip('/')}/2010-04-01/Accounts/{account_sid}/Messages.json"
         self._auth = (account_sid, auth_token)
-        self._sender, self._phones = sender, dict(phones)
+        self._sender, self._phones = sender, phones
 
     def deliver(self, message: Message) -> None:
         """Raises Undelivered."""

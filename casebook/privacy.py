@@ -80,5 +80,16 @@ def mask_number(number: str) -> str:
     return f"****{digits[-2:]}" if digits else ""
 
 
+_IN_TEXT = re.compile(
+    r"(?<!\d)(?:(?P<identity>\d{6}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx])"
+    r"|(?P<mobile>1[3-9]\d{9})|(?P<card>[3-6]\d{15,18}))(?!\d)"
+)
+
+
+def mask_text(text: str) -> str:
+    """Free text with identity, mobile and bank card numbers masked: their last four digits stay."""
+    return _IN_TEXT.sub(lambda found: "*" * (len(found[0]) - 4) + found[0][-4:], text)
+
+
 def _derive(secret: str, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret.encode())

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from call_router.directory import Directory, DirectoryError
+from casebook.rulebook import Rulebook, RulebookError, load_rulebook
+from casebook.suggest.catalogue import Catalogue, CatalogueError
 from config import linkage, notices, prompts
 from config.city_words import load_reader
+from config.suggestions import load_catalogue
+from config.twilio import OUTBOUND_FLOWS
 from config.wiring import load_flow
 from ivr import flow
 from ivr.flow import FlowError
@@ -22,6 +26,8 @@ _WRONG = (
     AlarmsError,
     MattersError,
     notices.NoticesError,
+    RulebookError,
+    CatalogueError,
     linkage.LinkageError,
 )
 
@@ -31,9 +37,12 @@ def check_city(city_dir: Path) -> list[str]:
     try:
         directory = Directory.load(city_dir / "lines.yaml")
         parsed = load_flow(city_dir)
+        made = {name: load_flow(city_dir, name) for name in OUTBOUND_FLOWS.values() if (city_dir / name).is_file()}
         texts = prompts.texts(city_dir)
         load_reader(city_dir)
         notices.load(city_dir / "notices.yaml")
+        book = load_rulebook(city_dir)
+        catalogue, _ = load_catalogue(city_dir)
         linkage.load(city_dir / "linkage.yaml")
     except _WRONG as error:
         return [str(error)]
@@ -42,5 +51,20 @@ def check_city(city_dir: Path) -> list[str]:
     return [
         *directory.lint(),
         *flow.lint(parsed, "flow.yaml", texts, directory.targets(), directory.emergencies()),
+        *(
+            finding
+            for name, one in made.items()
+            for finding in flow.lint(one, name, texts, directory.targets(), (), answers=False)
+        ),
         *(str(finding) for finding in prompts.lint(city_dir)),
+        *_strangers(catalogue, book),
+    ]
+
+
+def _strangers(catalogue: Catalogue, book: Rulebook) -> list[str]:
+    """Matters that one of matters.yaml and routing.yaml has and the other has not."""
+    accepted, routed = {one.name for one in catalogue.matters if one.accepted}, book.matters()
+    return [
+        *(f"matters.yaml: {name} is in no group of routing.yaml" for name in sorted(accepted - routed)),
+        *(f"routing.yaml: {name} is no accepted matter of matters.yaml" for name in sorted(routed - accepted)),
     ]

@@ -5,14 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from casebook.notifier import Message
+from casebook.rulebook import Rulebook
 from casebook.store.alerts import FoundAlarm, raise_alerts
+from casebook.store.casework import Casework
+from casebook.store.citizens import CitizenPhones
+from casebook.store.nightly import run_night
+from casebook.store.timer_jobs import run_timer
 from casebook.store.transcripts import save_transcript
 from config.city_words import load_reader
 from config.jobs import Handler, Unready, Writes
@@ -20,20 +25,47 @@ from config.linkage import LinkageDelivery
 from config.model import load_transcriber
 from config.notices import notifier, routes
 from config.settings import Settings
-from config.wiring import utc_now
+from config.wiring import Hotline, utc_now
+from transcription import wording
 from transcription.audio import AudioError
 from transcription.engine import Transcriber
 from transcription.model import ModelMissing
 from transcription.reading import Reading
 
 
-def handlers(settings: Settings) -> Mapping[str, Handler]:
+def handlers(hotline: Hotline) -> Mapping[str, Handler]:
     """The handlers of this installation. Raises the error of a city's file that is wrong."""
+    settings = hotline.settings
     return {
         "transcribe": Transcription(settings),
-        "notify": Notification(settings),
+        "notify": Notification(settings, CitizenPhones(hotline.engine, hotline.privacy)),
+        "case_timer": CaseTimer(hotline.casework),
+        "nightly": Night(hotline.book),
         "linkage": LinkageDelivery(settings),
     }
+
+
+class Night:
+    """The hotline's own work after midnight."""
+
+    def __init__(self, book: Rulebook) -> None:
+        self._book = book
+
+    def __call__(self, payload: Mapping[str, Any]) -> Writes:
+        """The writes."""
+        day = date.fromisoformat(str(payload["day"]))
+        return lambda connection: run_night(connection, self._book, day, utc_now())
+
+
+class CaseTimer:
+    """A timer of a case is due: what is found then decides, in the transaction that marks the timer as done."""
+
+    def __init__(self, casework: Casework) -> None:
+        self._casework = casework
+
+    def __call__(self, payload: Mapping[str, Any]) -> Writes:
+        """The writes."""
+        return lambda connection: run_timer(connection, self._casework, payload, utc_now())
 
 
 class Transcription:
@@ -75,6 +107,7 @@ class Transcription:
             if self._transcriber is None:
                 try:
                     self._transcriber = load_transcriber(self._settings)
+                    wording.load()
                 except ModelMissing as error:
                     raise Unready(str(error)) from error
             return self._transcriber
@@ -83,8 +116,8 @@ class Transcription:
 class Notification:
     """Delivers notices; what cannot be delivered is tried again, as the outbox does with every job."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._notifier = notifier(settings)
+    def __init__(self, settings: Settings, citizens: Mapping[str, str]) -> None:
+        self._notifier = notifier(settings, citizens)
 
     def __call__(self, payload: Mapping[str, Any]) -> Writes:
         """Nothing is written: the job's own row says that it is done. Raises Undelivered."""

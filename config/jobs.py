@@ -19,7 +19,7 @@ from typing import Any
 import dramatiq
 import structlog
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.errors import BrokerConnectionError as BrokerError
+from dramatiq.errors import BrokerConnectionError
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -136,7 +136,7 @@ class Relay:
             try:
                 for job in self._jobs.outbox.due(self._jobs.clock(), limit=100):
                     self._actor.send(str(job.id))
-            except (SQLAlchemyError, RedisError, BrokerError) as error:
+            except (SQLAlchemyError, RedisError, BrokerConnectionError) as error:
                 # Broker or database away: the rows stay due, and nothing is lost but time.
                 structlog.get_logger().warning("relay waits", error=type(error).__name__)
                 self._stop.wait(2)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
 from casebook.notifier import Channel, Notifier, TwilioSms, Webhook
 from casebook.store.notices import IN_APP, Address, Routes
+from casebook.store.telling import Channels
+from config.clock import utc_now
 from config.settings import Settings
-from config.wiring import utc_now
 
 DUTY = "duty"
 _CHANNELS = (IN_APP, "webhook", "sms")
@@ -34,8 +35,15 @@ def routes(settings: Settings) -> Routes:
     }
 
 
-def notifier(settings: Settings) -> Notifier:
-    """The channels that are set up."""
+def case_channels(settings: Settings) -> Channels:
+    """How units and citizens are told what becomes of a case. Raises NoticesError."""
+    ready = {IN_APP: True, "webhook": bool(settings.notify_webhook_url), "sms": _can_text(settings)}
+    kinds = load(settings.city_dir / "notices.yaml")
+    return {kind: tuple(one for one in kinds.get(kind, ()) if ready[one]) for kind in ("unit", "citizen")}
+
+
+def notifier(settings: Settings, citizens: Mapping[str, str]) -> Notifier:
+    """The channels that are set up. `citizens` has the number behind each name that a citizen's notice goes to."""
     channels: dict[str, Channel] = {}
     if settings.notify_webhook_url:
         channels["webhook"] = Webhook(settings.notify_webhook_url, settings.notify_webhook_secret, utc_now)
@@ -44,7 +52,7 @@ def notifier(settings: Settings) -> Notifier:
             settings.twilio_account_sid,
             settings.twilio_auth_token.split(",")[0].strip(),
             settings.notify_sms_from,
-            _duty_phones(settings),
+            _Phones(_duty_phones(settings), citizens),
             settings.twilio_api,
         )
     return Notifier(channels)
@@ -62,6 +70,23 @@ def load(path: Path) -> Mapping[str, tuple[str, ...]]:
         if not isinstance(channels, list) or not set(channels) <= set(_CHANNELS):
             raise NoticesError(f"{path.name}: {kind} must be a list of {', '.join(_CHANNELS)}")
     return {str(kind): tuple(channels) for kind, channels in content.items()}
+
+
+class _Phones(Mapping[str, str]):
+    """The numbers of those on duty, and of citizens."""
+
+    def __init__(self, duty: Mapping[str, str], citizens: Mapping[str, str]) -> None:
+        self._duty, self._citizens = duty, citizens
+
+    def __getitem__(self, name: str) -> str:
+        return self._duty[name] if name in self._duty else self._citizens[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._duty
+        yield from self._citizens
+
+    def __len__(self) -> int:
+        return len(self._duty) + len(self._citizens)
 
 
 def _can_text(settings: Settings) -> bool:

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
 
 from agi_scripts.server import AgiServer
 from call_router.ami import Ami, Fields
@@ -22,13 +23,22 @@ from call_router.reaper import Reaper
 from casebook.api.app import create_app
 from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
+from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
+from casebook.api.open311 import DEMANDS, open_matters
 from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
+from casebook.store.knowledge import Knowledge
+from casebook.store.knowledge_gaps import KnowledgeGaps
+from casebook.store.knowledge_index import KnowledgeSearch
 from casebook.store.linkage import Linkage
+from casebook.store.nightly import plan_night
 from casebook.store.notices import Inbox
+from casebook.store.public import PublicCases, PublicQuery
+from casebook.store.suggestions import Suggestions
 from casebook.store.telephone_figures import TelephoneFigures
+from config import twilio
 from config.board import board_feed, telephone_record
 from config.handlers import handlers
 from config.jobs import Jobs, Relay, build_actors, build_broker
@@ -37,7 +47,10 @@ from config.model import check_model
 from config.notices import routes
 from config.pbx import ami_secret
 from config.settings import Settings, SettingsError
+from config.suggestions import adviser
 from config.wiring import Hotline, utc_now
+from ivr.twilio.routes import beside
+from ivr.twilio.routes import create_app as create_webhooks
 from transcription.model import ModelMissing
 
 _DRAIN_S = 15
@@ -48,7 +61,9 @@ def serve_web(hotline: Hotline) -> None:
     """The console and the REST API, until SIGTERM."""
     settings = hotline.settings
     deps = api_deps(hotline)
-    app = create_app(deps)
+    app: ASGIApp = create_app(deps)
+    if twilio.configured(settings):
+        app = beside(create_webhooks(twilio.webhooks(hotline)), app)
     server = _Server(
         uvicorn.Config(
             app,
@@ -57,7 +72,8 @@ def serve_web(hotline: Hotline) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.http_proxies),
+            forwarded_allow_ips=settings.http_proxies,
             # A console that does not let go of its stream does not hold up a stop.
             timeout_graceful_shutdown=_STREAMS_S,
         )
@@ -81,11 +97,29 @@ def api_deps(hotline: Hotline) -> ApiDeps:
     """What the API is built from."""
     settings = hotline.settings
     built = CONSOLE_DIR / "dist"
+    advice = adviser(hotline)
     return ApiDeps(
+        casework=hotline.casework,
+        cases=hotline.cases,
+        files=hotline.files,
         voicemails=hotline.voicemails,
         alerts=Alerts(hotline.engine),
         inbox=Inbox(hotline.engine),
         users=hotline.users,
+        knowledge=KnowledgeDeps(
+            entries=Knowledge(hotline.engine),
+            search=KnowledgeSearch(hotline.engine),
+            gaps=KnowledgeGaps(hotline.engine),
+            adviser=advice,
+            suggestions=Suggestions(hotline.engine),
+        ),
+        public=PublicDeps(
+            query=PublicQuery(hotline.engine, hotline.privacy),
+            cases=PublicCases(hotline.engine, DEMANDS, [matter.name for matter in open_matters(advice.catalogue)]),
+            casework=hotline.casework,
+            catalogue=advice.catalogue,
+            keys=settings.open311_programs,
+        ),
         recordings_dir=settings.recordings_dir,
         console_dir=built if (built / "index.html").is_file() else None,
         readiness=lambda: readiness(hotline),
@@ -167,17 +201,24 @@ def serve_worker(hotline: Hotline, stop: threading.Event) -> None:
     # Calls come first: recognition takes what they leave of the processor.
     os.nice(settings.worker_nice)
     broker = build_broker(settings.redis_url)
-    jobs = Jobs(hotline.outbox, handlers(settings), utc_now)
+    jobs = Jobs(hotline.outbox, {**handlers(hotline), **twilio.handlers(hotline)}, utc_now)
+    reaper = twilio.reaper(hotline) if twilio.configured(settings) else None
     relay = Relay(jobs, build_actors(broker, jobs))
     telling = Telling(hotline.engine, settings)
+    with hotline.engine.begin() as connection:
+        plan_night(connection, utc_now())
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()
     relay.start()
     telling.start()
+    if reaper:
+        reaper.start()
     if problem := _model_problem(hotline):
         structlog.get_logger().warning("voicemails wait for a model", reason=problem)
     stop.wait()
     telling.stop()
+    if reaper:
+        reaper.stop()
     relay.stop()
     worker.stop()
     broker.close()

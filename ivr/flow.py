@@ -225,10 +225,15 @@ _EXITS: dict[type[Node], tuple[str, ...]] = {
 }
 
 
+def named_exits(node: Node) -> dict[str, str]:
+    """The exits of a node: what leads out ("key 1", "no_input", "answered" ...), and where to."""
+    chosen = {f"key {key}": choice.to for key, choice in node.keys.items()} if isinstance(node, Menu) else {}
+    return chosen | {name: str(getattr(node, name)) for name in _EXITS[type(node)]}
+
+
 def exits(node: Node) -> tuple[str, ...]:
     """Every node that `node` may lead to."""
-    chosen = tuple(choice.to for choice in node.keys.values()) if isinstance(node, Menu) else ()
-    return (*chosen, *(getattr(node, name) for name in _EXITS[type(node)]))
+    return tuple(named_exits(node).values())
 
 
 def _edges(flow: Flow) -> Iterator[tuple[str, str]]:
@@ -250,14 +255,23 @@ def prompts_of(node: Node) -> Prompts:
             return node.prompts
 
 
-def lint(flow: Flow, name: str, clips: Iterable[str], targets: Iterable[str], emergencies: Iterable[str]) -> list[str]:
+def lint(
+    flow: Flow,
+    name: str,
+    clips: Iterable[str],
+    targets: Iterable[str],
+    emergencies: Iterable[str],
+    *,
+    answers: bool = True,
+) -> list[str]:
     """What a caller would stumble over, one sentence each with file and line; empty for a good flow.
 
     `clips` are the prompts that exist, `targets` what the router knows, `emergencies` those that two keys must reach.
+    `answers` is False for the flow of calls that the line makes itself: nobody there asked for a person.
     """
     known = set(clips)
     reachable = _reachable(flow, flow.start) | _reachable(flow, flow.limits.then)
-    findings = [*_lint_whole(flow, known, emergencies)]
+    findings = [*_lint_whole(flow, known, emergencies, answers)]
     for node_name in flow.nodes:
         if node_name not in reachable:
             findings.append((node_name, f"no caller can reach node '{node_name}'"))
@@ -278,7 +292,7 @@ def _lint_node(flow: Flow, name: str, clips: set[str], targets: set[str]) -> Ite
         yield f"node '{name}' comes back to itself without waiting for the caller"
 
 
-def _lint_whole(flow: Flow, clips: set[str], emergencies: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _lint_whole(flow: Flow, clips: set[str], emergencies: Iterable[str], answers: bool) -> Iterator[tuple[str, str]]:
     for prompt in flow.invalid:
         if not _prompt_exists(prompt, clips):
             yield flow.start, f"the answer to a wrong key plays '{prompt}', which has no audio"
@@ -288,7 +302,7 @@ def _lint_whole(flow: Flow, clips: set[str], emergencies: Iterable[str]) -> Iter
     for target in emergencies:
         if keys.get(target, 99) > 2:
             yield flow.start, f"'{target}' cannot be reached within two keys"
-    if keys.get("no_input", 99) > 0:
+    if answers and keys.get("no_input", 99) > 0:
         yield flow.start, "a caller who presses nothing does not reach a person"
 
 

@@ -26,6 +26,8 @@ class Leg:
     """Name of the trunk for a line; empty for a queue."""
     timeout_s: int
     emergency: bool = False
+    pstn: str = ""
+    """Where a carrier without our trunks reaches it: a number in E.164 or a SIP address; empty for nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

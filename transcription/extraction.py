@@ -68,6 +68,8 @@ class Matter(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    code: str = Field(default="", pattern=r"^(\d{4})?$")
+    """The matter in the city's list: two digits of its group, two of its own."""
     name: str
     words: tuple[str, ...] = Field(min_length=1)
 

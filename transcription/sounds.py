@@ -53,14 +53,17 @@ class PhraseIndex:
         for length in self._lengths:
             for start in range(size - length + 1):
                 sounds = heard.sounds[start : start + length]
-                seen: set[str] = set()
+                written = heard.text[start : start + length]
+                seen = {written}
+                if written in self._phrases:
+                    # Whatever its sound: 大 has another reading in 人大出血 than in 大出血.
+                    yield Heard(written, start, start + length, exact=True, cost=0.0)
                 for key in self._keys(sounds):
                     for phrase in self._by_spelling.get(key, ()):
                         if phrase not in seen:
                             seen.add(phrase)
-                            found = self._compare(phrase, heard, start, length)
-                            if found.exact or length > 1:  # every other syllable sounds like some word
-                                yield found
+                            if length > 1:  # every other syllable sounds like some word
+                                yield self._compare(phrase, heard, start, length)
 
     def _keys(self, sounds: Sequence[Syllable]) -> Iterator[str]:
         yield spelling(sounds)
@@ -71,8 +74,6 @@ class PhraseIndex:
 
     def _compare(self, phrase: str, heard: Sounding, start: int, length: int) -> Heard:
         end = start + length
-        if heard.text[start:end] == phrase:
-            return Heard(phrase, start, end, exact=True, cost=0.0)
         wanted = self._phrases[phrase]
         cost = sum(
             # A syllable of the same character costs nothing, whichever of its readings was chosen.

@@ -18,6 +18,11 @@ def gain(text: str, start: int, end: int, other: str) -> float:
     return _likelihood(before + other + after) - _likelihood(before + text[start:end] + after)
 
 
+def load() -> None:
+    """Read the dictionary now: it takes a second, for which no voicemail should wait."""
+    _dictionary()
+
+
 def _likelihood(text: str) -> float:
     """The logarithm of the probability of the likeliest division into words."""
     words = _dictionary()

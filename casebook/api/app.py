@@ -10,22 +10,35 @@ from fastapi import FastAPI
 from casebook.api import (
     alert_routes,
     board_routes,
+    case_routes,
     console_routes,
     health_routes,
+    knowledge_routes,
     linkage_routes,
+    open311_routes,
     problems,
+    public_routes,
     session_routes,
+    suggestion_routes,
     voicemail_routes,
 )
 from casebook.api.deps import ApiDeps, SignInLimits
 from casebook.api.metrics import HttpMetrics, MeasureRequests
 from casebook.api.middleware import BodyLimit, LastResort, SameOriginOnly, SecurityHeaders
+from casebook.handling.oversight import MAX_FILE_BYTES
 
 BODY_LIMIT_BYTES = 256 * 1024
+_FORM_BYTES = 64 * 1024
+UPLOADS = {
+    "/attachments": MAX_FILE_BYTES + _FORM_BYTES,
+    "/imports": case_routes.IMPORT_BYTES + _FORM_BYTES,
+}
+"""Ends of the paths that take a file."""
 _ROUTES = (
     session_routes,
     voicemail_routes,
     alert_routes,
+    case_routes,
     board_routes,
     linkage_routes,
     health_routes,
@@ -54,19 +67,17 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.deps = deps
     app.state.sign_in_limits = SignInLimits.by_clock(deps.clock)
     problems.install(app)
-    for routes in (
-        session_routes,
-        voicemail_routes,
-        alert_routes,
-        board_routes,
-        linkage_routes,
-        health_routes,
-        console_routes,
-    ):
+    for routes in _ROUTES:
         app.include_router(routes.router)
+    if deps.knowledge is not None:
+        app.include_router(knowledge_routes.router)
+        app.include_router(suggestion_routes.router)
+    if deps.public is not None:
+        app.include_router(public_routes.router)
+        open311_routes.install(app, deps.clock)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
+    app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES, longer=UPLOADS)
     app.add_middleware(SameOriginOnly, prefixes=("/api/",))
     app.add_middleware(LastResort)
     app.add_middleware(MeasureRequests, metrics=HttpMetrics(deps.registry))

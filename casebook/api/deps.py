@@ -14,11 +14,15 @@ from prometheus_client import CollectorRegistry
 
 from casebook.api.attempts import AttemptLimit
 from casebook.api.board_hub import BoardHub
+from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.problems import Problem
 from casebook.linkage import Platform
 from casebook.store.alerts import Alerts
+from casebook.store.casework import Casework
+from casebook.store.files import Files
 from casebook.store.linkage import Linkage
 from casebook.store.notices import Inbox
+from casebook.store.queries import Cases
 from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.users import User, Users
 from casebook.store.voicemails import Voicemails
@@ -28,6 +32,9 @@ from casebook.store.voicemails import Voicemails
 class ApiDeps:
     """Everything that `create_app` needs; `config` builds it."""
 
+    casework: Casework
+    cases: Cases
+    files: Files
     voicemails: Voicemails
     alerts: Alerts
     inbox: Inbox
@@ -47,6 +54,9 @@ class ApiDeps:
     linkage_secrets: Mapping[str, Sequence[str]]
     board: BoardHub | None = None
     """The live board; None where there is no Redis."""
+    knowledge: KnowledgeDeps | None = None
+    public: PublicDeps | None = None
+    """Without them, their routes are not there."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 
@@ -106,4 +116,14 @@ async def _idempotency_key(
 
 
 SignedIn = Annotated[User, Depends(_signed_in)]
+
+
+def _reviewing(user: SignedIn, deps: Deps) -> User:
+    if not deps.cases.rights(user.actor()).intake:
+        raise Problem("forbidden")
+    return user
+
+
+Reviewing = Annotated[User, Depends(_reviewing)]
+"""Somebody to whom voicemails and their alarms belong."""
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]

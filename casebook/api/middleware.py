@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -120,23 +120,26 @@ class SameOriginOnly:
 
 
 class BodyLimit:
-    """Stops reading a request body at `limit_bytes` with 413."""
+    """Stops reading a request body at `limit_bytes` with 413, or at more for a path that ends as one in `longer`."""
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, limit_bytes: int, longer: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
+        self._longer = dict(longer or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         taken = 0
+        path = scope["path"]
+        limit = next((more for end, more in self._longer.items() if path.endswith(end)), self._limit_bytes)
 
         async def count() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit_bytes:
+            if taken > limit:
                 raise HTTPException(413)
             return message
 

@@ -18,6 +18,8 @@ MEDIA_TYPE = "application/problem+json"
 
 SENTENCES: dict[str, tuple[int, str]] = {
     "not_found": (404, "没有找到这条记录。"),
+    "forbidden": (403, "您的岗位不能执行此操作。"),
+    "guard": (422, "现在还不能这样办理。"),
     "stale_version": (409, "这条记录刚刚被别人改过。请看过最新内容后再提交；您已填写的文字都还在。"),
     "bad_state": (409, "这条记录的当前状态不允许这样操作，可能已经登记或作废。"),
     "missing_reason": (422, "请填写理由。"),
@@ -28,6 +30,8 @@ SENTENCES: dict[str, tuple[int, str]] = {
     "not_signed_in": (401, "请先登录。"),
     "bad_credentials": (401, "用户名或密码不对。"),
     "too_many_attempts": (429, "登录尝试太多，请稍后再试。"),
+    "wrong_query": (404, "编号或查询码不对。"),
+    "too_many_queries": (429, "输错次数太多，请稍后再试，或拨打 12345 由话务员查询。"),
     "csrf": (403, "请求的来源不可信，已拒绝。请从控制台页面操作。"),
     "missing_idempotency_key": (400, "缺少有效的 Idempotency-Key 请求头（1 到 128 个可见字符）。"),
     "board_away": (503, "实时看板暂时不可用：消息服务没有配置。"),
@@ -103,6 +107,9 @@ def _on_problem(_: Request, error: Exception) -> Response:
 
 def _on_case_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, CaseError)  # noqa: S101 - registered for this class
+    if error.code in ("guard", "bad_value", "missing_reason", "forbidden"):
+        # What stands in the way, in the words of whoever refused it; all of them are ours and name nobody.
+        return _response(SENTENCES[error.code][0], error.code, str(error))
     return problem_response(error.code)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime
 
-from casebook.api.deps import Deps, IdempotencyKey, SignedIn
+from casebook.api.deps import Deps, IdempotencyKey, Reviewing
 from casebook.api.problems import Problem, ProblemBody
 from casebook.api.schemas import (
     DiscardBody,
@@ -31,7 +31,7 @@ CaseNo = Annotated[str, Path(pattern=r"^[A-Z]{1,8}\d{8,20}$", description="The c
 
 @router.get("/voicemails")
 def list_voicemails(
-    _: SignedIn,
+    _: Reviewing,
     deps: Deps,
     *,
     since: Annotated[AwareDatetime | None, Query(description="Calls that began at or after this moment.")] = None,
@@ -46,18 +46,18 @@ def list_voicemails(
 
 
 @router.get("/voicemails/{case_no}")
-def get_voicemail(case_no: CaseNo, _: SignedIn, deps: Deps) -> VoicemailBody:
+def get_voicemail(case_no: CaseNo, _: Reviewing, deps: Deps) -> VoicemailBody:
     """One voicemail with the times of its words and the history of its case."""
     return VoicemailBody.model_validate(deps.voicemails.get(case_no))
 
 
 @router.post("/voicemails/{case_no}/register")
-def register(case_no: CaseNo, body: RegisterBody, user: SignedIn, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
+def register(case_no: CaseNo, body: RegisterBody, user: Reviewing, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
     """Register (登记) the demand that the voicemail holds. 409 when somebody changed the case meanwhile."""
     deps.voicemails.register(
         case_no,
         version=body.version,
-        actor=user.name,
+        actor=user.actor(),
         title=body.title,
         body=body.body,
         demand=body.demand,
@@ -67,20 +67,20 @@ def register(case_no: CaseNo, body: RegisterBody, user: SignedIn, deps: Deps, ke
 
 
 @router.post("/voicemails/{case_no}/discard")
-def discard(case_no: CaseNo, body: DiscardBody, user: SignedIn, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
+def discard(case_no: CaseNo, body: DiscardBody, user: Reviewing, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
     """Discard (作废) a voicemail without a demand, with a reason; its number stays used."""
-    deps.voicemails.discard(case_no, version=body.version, actor=user.name, reason=body.reason, idempotency_key=key)
+    deps.voicemails.discard(case_no, version=body.version, actor=user.actor(), reason=body.reason, idempotency_key=key)
     return VoicemailBody.model_validate(deps.voicemails.get(case_no))
 
 
 @router.post("/voicemails/{case_no}/reveal")
-def reveal(case_no: CaseNo, body: RevealBody, user: SignedIn, deps: Deps, _key: IdempotencyKey) -> NumberBody:
+def reveal(case_no: CaseNo, body: RevealBody, user: Reviewing, deps: Deps, _key: IdempotencyKey) -> NumberBody:
     """The caller's number in full. Who saw it and why is written into the case's history, every time."""
     return NumberBody(number=deps.voicemails.reveal_number(case_no, user.name, body.reason))
 
 
 @router.get("/recordings/{recording_id}/audio", response_class=FileResponse)
-def recording_audio(recording_id: Annotated[str, Path(max_length=64)], _: SignedIn, deps: Deps) -> FileResponse:
+def recording_audio(recording_id: Annotated[str, Path(max_length=64)], _: Reviewing, deps: Deps) -> FileResponse:
     """The recording's sound; ranges are served, so that a player can seek."""
     relative = deps.voicemails.recording_path(recording_id)
     if relative is None:

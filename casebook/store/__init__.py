@@ -1,6 +1,10 @@
 """The one store of calls and cases; the only code that speaks SQL."""
 
-from casebook.store import linkage_tables, telephone_tables
+from casebook.store import (
+    knowledge_schema,  # noqa: F401 - its tables belong to the schema
+    linkage_tables,
+    telephone_tables,
+)
 from casebook.store.engine import open_engine
 from casebook.store.migrate import upgrade
 

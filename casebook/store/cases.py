@@ -34,7 +34,10 @@ def next_number(connection: Connection, now: datetime) -> str:
 def open_draft(
     connection: Connection, privacy: Privacy, *, call_id: str, path: str, demand: str, now: datetime
 ) -> CaseOpened:
-    """The call's DRAFT case for a kept recording, or the one that the call has already. Schedules its transcription."""
+    """The call's DRAFT case for a kept recording, or the one that the call has already.
+
+    Schedules its transcription; that of a recording which must be fetched first is left to whoever fetches it.
+    """
     existing = connection.execute(
         select(case_.c.case_no, case_.c.query_code_enc).where(case_.c.call_id == call_id)
     ).first()
@@ -42,7 +45,10 @@ def open_draft(
         return CaseOpened(
             existing.case_no, privacy.decrypt(existing.query_code_enc, f"{QUERY_CODE}:{existing.case_no}")
         )
-    recording_id = connection.execute(select(recording.c.id).where(recording.c.path == path)).scalar_one()
+    # Locked: whoever fetches it meanwhile finds either the case or a digest that is written.
+    recording_id, digest = connection.execute(
+        select(recording.c.id, recording.c.sha256).where(recording.c.path == path).with_for_update()
+    ).one()
     case_no, code = next_number(connection, now), new_query_code()
     case_id = connection.execute(
         insert(case_)
@@ -73,7 +79,8 @@ def open_draft(
         to_state=DRAFT,
         payload={"call_id": call_id, "recording": path, "demand": demand},
     )
-    schedule_transcription(connection, recording_id, path, now)
+    if digest:
+        schedule_transcription(connection, recording_id, path, now)
     return CaseOpened(case_no, code)
 
 
@@ -111,11 +118,11 @@ def schedule_transcription(connection: Connection, recording_id: int, path: str,
     add_effect(connection, "transcribe", f"transcribe:{recording_id}", payload, now)
 
 
-def add_effect(connection: Connection, kind: str, key: str, payload: Mapping[str, Any], now: datetime) -> None:
-    """An outbox row; one that is there stays as it is."""
+def add_effect(connection: Connection, kind: str, key: str, payload: Mapping[str, Any], run_at: datetime) -> None:
+    """An outbox row, due at `run_at`; one that is there stays as it is."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(outbox)
-        .values(kind=kind, key=key, payload=canonical(payload), state="waiting", attempts=0, run_at=now)
+        .values(kind=kind, key=key, payload=canonical(payload), state="waiting", attempts=0, run_at=run_at)
         .on_conflict_do_nothing(index_elements=["key"])
     )

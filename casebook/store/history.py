@@ -24,12 +24,18 @@ def append_event(
     to_state: str,
     payload: Mapping[str, Any],
     idempotency_key: str | None = None,
+    last: tuple[int, str] | None = None,
 ) -> None:
-    """Append to the case's chain. The caller holds the case: its row is locked or was written in this transaction."""
-    last = connection.execute(
-        select(event.c.seq, event.c.hash).where(event.c.case_id == case_id).order_by(event.c.seq.desc()).limit(1)
-    ).first()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    """Append to the case's chain. The caller holds the case: its row is locked or was written in this transaction.
+
+    `last` is number and digest of the event before, where the caller knows them.
+    """
+    if last is None:
+        row = connection.execute(
+            select(event.c.seq, event.c.hash).where(event.c.case_id == case_id).order_by(event.c.seq.desc()).limit(1)
+        ).first()
+        last = (row.seq, row.hash) if row else (0, GENESIS)
+    seq, previous = last[0] + 1, last[1]
     values: dict[str, Any] = {
         "seq": seq,
         "type": kind,
@@ -41,7 +47,7 @@ def append_event(
     }
     values["hash"] = digest(previous, {"case_no": case_no, **values})
     connection.execute(
-        insert(event).values(case_id=case_id, prev_hash=previous, idempotency_key=idempotency_key, **values)
+        insert(event), {"case_id": case_id, "prev_hash": previous, "idempotency_key": idempotency_key, **values}
     )
 
 

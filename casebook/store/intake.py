@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, literal, select, update
 
 from casebook.indicators_telephone import ANSWERED
+from casebook.privacy import Privacy
 from casebook.store.calls import SqlCallStore, call_values, insert_call, upsert_recording
 from casebook.store.cases import open_draft, schedule_transcription, start_clock
 from casebook.store.engine import reading
@@ -67,7 +68,7 @@ class CallIntake:
         `origin` is the trunk over which it came.
         """
         with self._store.engine.begin() as connection:
-            if not self._ensure_call(connection, new):
+            if not _ensure_call(connection, self._store.privacy, new):
                 self._add_number(connection, new)
                 connection.execute(
                     update(call)
@@ -90,29 +91,8 @@ class CallIntake:
 
         `facts` is None for a file that is no audio: its row says so, and it is not looked at again.
         """
-        speech = facts is not None and facts.speech_ms >= MIN_SPEECH_MS
-        kept = (
-            KeptRecording(path, facts.duration_ms, facts.speech_ms, facts.sha256, speech, 0)
-            if facts
-            else KeptRecording(path, 0, 0, "", False, 0)
-        )
         with self._store.engine.begin() as connection:
-            self._ensure_call(connection, new)
-            upsert_recording(connection, new.call_id, kept, now)
-            if not speech:
-                return None
-            had_case = connection.execute(select(case_.c.id).where(case_.c.call_id == new.call_id)).first()
-            opened = open_draft(connection, self._store.privacy, call_id=new.call_id, path=path, demand="", now=now)
-            if had_case:
-                row = connection.execute(select(recording.c.id).where(recording.c.path == path)).scalar_one()
-                schedule_transcription(connection, row, path, now)
-            connection.execute(
-                update(call)
-                .where(call.c.call_id == new.call_id)
-                .values(outcome="voicemail", ended_at=func.coalesce(call.c.ended_at, literal(now, UtcDateTime())))
-            )
-            start_clock(connection, new.call_id, now)
-            return opened.case_no
+            return keep_recording(connection, self._store.privacy, new, path, facts, now)
 
     def _add_number(self, connection: Connection, new: NewCall) -> None:
         """A call whose recording came in before the PBX's list gets its number from the list."""
@@ -124,9 +104,38 @@ class CallIntake:
                 .values({name: values[name] for name in ("ani_enc", "ani_hmac", "ani_masked")})
             )
 
-    def _ensure_call(self, connection: Connection, new: NewCall) -> bool:
-        """Write the call's row where there is none; True when it was written now."""
-        if connection.execute(select(call.c.call_id).where(call.c.call_id == new.call_id)).first():
-            return False
-        insert_call(connection, self._store.privacy, new, outcome="missed")
-        return True
+
+def keep_recording(
+    connection: Connection, privacy: Privacy, new: NewCall, path: str, facts: RecordingFacts | None, now: datetime
+) -> str | None:
+    """Keep a recording that no step claimed, with its call where that is unknown; the number of its case, or None."""
+    speech = facts is not None and facts.speech_ms >= MIN_SPEECH_MS
+    kept = (
+        KeptRecording(path, facts.duration_ms, facts.speech_ms, facts.sha256, speech, 0)
+        if facts
+        else KeptRecording(path, 0, 0, "", False, 0)
+    )
+    _ensure_call(connection, privacy, new)
+    upsert_recording(connection, new.call_id, kept, now)
+    if not speech:
+        return None
+    had_case = connection.execute(select(case_.c.id).where(case_.c.call_id == new.call_id)).first()
+    opened = open_draft(connection, privacy, call_id=new.call_id, path=path, demand="", now=now)
+    if had_case:
+        row = connection.execute(select(recording.c.id).where(recording.c.path == path)).scalar_one()
+        schedule_transcription(connection, row, path, now)
+    connection.execute(
+        update(call)
+        .where(call.c.call_id == new.call_id)
+        .values(outcome="voicemail", ended_at=func.coalesce(call.c.ended_at, literal(now, UtcDateTime())))
+    )
+    start_clock(connection, new.call_id, now)
+    return opened.case_no
+
+
+def _ensure_call(connection: Connection, privacy: Privacy, new: NewCall) -> bool:
+    """Write the call's row where there is none; True when it was written now."""
+    if connection.execute(select(call.c.call_id).where(call.c.call_id == new.call_id)).first():
+        return False
+    insert_call(connection, privacy, new, outcome="missed")
+    return True

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -23,8 +24,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
+    false,
 )
 from sqlalchemy.types import TypeEngine
+
+from casebook.roles import STAFF
+from casebook.states import STATES
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -57,6 +63,19 @@ metadata = MetaData(
     }
 )
 _Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _text(name: str, length: int) -> Column[str]:
+    return Column(name, String(length), nullable=False, server_default="")
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=false())
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default="0")
+
 
 flow_revision = Table(
     "flow_revision",
@@ -169,9 +188,154 @@ case_ = Table(
     Column("discarded_at", UtcDateTime),
     Column("discard_reason", Text),
     Column("version", Integer, nullable=False),
-    CheckConstraint("state IN ('DRAFT', 'REGISTERED', 'DISCARDED')", name="state"),
+    # What the handling adds (casebook.handling.record says what each is).
+    _text("matter", 64),
+    _text("region", 32),
+    _text("place", 200),
+    _text("reference", 64),
+    Column("lat", Float),
+    Column("lng", Float),
+    Column("occurred_at", UtcDateTime),
+    _flag("urgent"),
+    _flag("secret"),
+    _flag("anonymous"),
+    Column("citizen_id", ForeignKey("citizen.id")),
+    _text("about_unit", 32),
+    _text("commitment", 500),
+    Column("due_at", UtcDateTime),
+    Column("first_due_at", UtcDateTime),
+    Column("triage_due_at", UtcDateTime),
+    _text("lead_unit", 32),
+    Column("answer", Text, nullable=False, server_default=""),
+    _text("refusal", 32),
+    _text("refusal_by", 64),
+    _text("returns", 400),
+    _text("supervision", 20),
+    Column("supervision_due_at", UtcDateTime),
+    _text("instructed_by", 64),
+    _count("attempts"),
+    _text("attempt_days", 200),
+    _flag("reached"),
+    _text("solved", 8),
+    Column("satisfied", Integer),
+    Column("satisfied_hotline", Integer),
+    _text("closing_by", 64),
+    _count("reopened"),
+    _text("outcome", 32),
+    Column("closed_at", UtcDateTime),
+    Column("archived_at", UtcDateTime),
+    _text("master_no", 20),
+    _text("merged_from", 16),
+    CheckConstraint(f"state IN ({', '.join(repr(one) for one in STATES)})", name="state"),
+    CheckConstraint("master_no <> case_no", name="master"),
 )
 Index("ix_case__state", case_.c.state, case_.c.id)
+Index("ix_case__citizen_id", case_.c.citizen_id, case_.c.registered_at)
+Index("ix_case__matter", case_.c.matter, case_.c.region, case_.c.registered_at)
+Index(
+    "ix_case__master_no",
+    case_.c.master_no,
+    sqlite_where=case_.c.master_no != "",
+    postgresql_where=case_.c.master_no != "",
+)
+
+order_ = Table(
+    "order_",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("case_id", ForeignKey("case_.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("unit", String(32), nullable=False),
+    Column("role", String(8), nullable=False),
+    _text("basis", 200),
+    _text("rule", 32),
+    _text("calendar_version", 16),
+    _text("dispatched_by", 64),
+    Column("dispatched_at", UtcDateTime, nullable=False),
+    Column("sign_due_at", UtcDateTime, nullable=False),
+    Column("signed_at", UtcDateTime),
+    _flag("signed_late"),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("first_due_at", UtcDateTime, nullable=False),
+    _flag("final"),
+    _text("return_code", 32),
+    Column("returned_at", UtcDateTime),
+    _count("extension_wd"),
+    _flag("extension_signed"),
+    _count("extensions"),
+    Column("suspended_at", UtcDateTime),
+    Column("resume_at", UtcDateTime),
+    _count("suspensions"),
+    _count("contacts"),
+    _flag("contact_granted"),
+    _flag("feedback_pending"),
+    Column("fed_back_at", UtcDateTime),
+    _flag("late"),
+    _count("defects"),
+    _count("urgings"),
+    _count("unanswered"),
+    Column("urged_at", UtcDateTime),
+    _text("result", 16),
+    Column("ended_at", UtcDateTime),
+    UniqueConstraint("case_id", "seq"),
+    CheckConstraint("role IN ('lead', 'co')", name="role"),
+)
+_IS_OPEN = order_.c.ended_at.is_(None)
+_IS_OPEN_LEAD = and_(order_.c.role == "lead", _IS_OPEN)
+Index("uq_order__open_lead", order_.c.case_id, unique=True, sqlite_where=_IS_OPEN_LEAD, postgresql_where=_IS_OPEN_LEAD)
+# A unit's work list, and whatever is due.
+Index("ix_order__open", order_.c.unit, order_.c.due_at, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN)
+Index("ix_order__unit", order_.c.unit, order_.c.dispatched_at)
+
+citizen = Table(
+    "citizen",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("phone_enc", LargeBinary),
+    Column("phone_hmac", String(64), nullable=False, unique=True),
+    Column("phone_masked", String(16), nullable=False),
+    Column("name_enc", LargeBinary),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("erased_at", UtcDateTime),
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("case_id", ForeignKey("case_.id"), nullable=False, index=True),
+    Column("file_name", String(200), nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("added_by", String(64), nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+)
+
+# Who holds which post in a unit, and held it before.
+unit_post = Table(
+    "unit_post",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("unit", String(32), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("user_id", ForeignKey("user_.id"), nullable=False),
+    Column("from_at", UtcDateTime, nullable=False),
+    Column("to_at", UtcDateTime),
+    CheckConstraint("kind IN ('chief', 'deputy', 'liaison')", name="kind"),
+)
+_IS_LIAISON = and_(unit_post.c.kind == "liaison", unit_post.c.to_at.is_(None))
+Index("uq_unit_post_liaison", unit_post.c.unit, unique=True, sqlite_where=_IS_LIAISON, postgresql_where=_IS_LIAISON)
+
+# A digest over the day's events of every case: printed in the bulletin, it holds the record to what it was.
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("events", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+)
 
 event = Table(
     "event",
@@ -274,7 +438,8 @@ user_ = Table(
     Column("password_hash", Text, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("locked_until", UtcDateTime),
-    CheckConstraint("role IN ('admin', 'reviewer')", name="role"),
+    _text("unit", 32),
+    CheckConstraint(f"role IN ({', '.join(repr(one) for one in STAFF)})", name="role"),
 )
 
 web_session = Table(
@@ -283,6 +448,25 @@ web_session = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("user_id", ForeignKey("user_.id"), nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+)
+
+outbound_call = Table(
+    "outbound_call",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    # One call for one reason: whoever asks twice gets the same row.
+    Column("key", String(100), nullable=False, unique=True),
+    Column("purpose", String(16), nullable=False),
+    # The call whose number is called, and the case that it is about.
+    Column("origin_call_id", ForeignKey("call.call_id"), nullable=False),
+    Column("case_no", String(20), nullable=False, server_default=""),
+    Column("state", String(8), nullable=False),
+    Column("tried_at", UtcDateTime),
+    # The call that was made; its record is that of any call.
+    Column("call_sid", String(64), unique=True),
+    Column("result", String(16), nullable=False, server_default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("state IN ('waiting', 'trying', 'made', 'over')", name="state"),
 )
 
 access_log = Table(
@@ -294,4 +478,22 @@ access_log = Table(
     Column("what", String(32), nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+)
+
+calendar_year = Table(
+    "calendar_year",
+    metadata,
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    # Until the State Council's notice of the year's make-up days is in.
+    Column("provisional", Boolean, nullable=False),
+    Column("source", String(200), nullable=False),
+)
+
+# Only the days that are not what their weekday says.
+calendar_day = Table(
+    "calendar_day",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("is_workday", Boolean, nullable=False),
+    Column("name", String(64), nullable=False),
 )

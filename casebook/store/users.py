@@ -13,10 +13,10 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from casebook.errors import CaseError
+from casebook.roles import STAFF, Actor
 from casebook.store.engine import reading
 from casebook.store.schema import user_, web_session
 
-ROLES = ("admin", "reviewer")
 _SESSION = timedelta(hours=12)
 _LOCK_AFTER = 8
 _LOCK = timedelta(minutes=10)
@@ -31,6 +31,12 @@ class User:
     name: str
     display_name: str
     role: str
+    unit: str = ""
+    """Code of the unit for which the person acts; empty for none."""
+
+    def actor(self) -> Actor:
+        """Who it is to a case."""
+        return Actor(self.name, self.role, self.unit)
 
 
 class Users:
@@ -44,8 +50,8 @@ class Users:
 
     def add(self, name: str, password: str, role: str, display_name: str) -> None:
         """Add a user. Raises CaseError bad_value or name_taken."""
-        if role not in ROLES:
-            raise CaseError("bad_value", f"The role must be one of: {', '.join(ROLES)}.")
+        if role not in STAFF:
+            raise CaseError("bad_value", f"The role must be one of: {', '.join(STAFF)}.")
         if not name.strip() or len(name) > 64:
             raise CaseError("bad_value", "The name must have 1 to 64 characters.")
         if len(password) < _SHORTEST_PASSWORD:
@@ -72,7 +78,7 @@ class Users:
         with self._engine.begin() as connection:
             if right:
                 connection.execute(update(user_).where(user_.c.id == row.id).values(failures=0, locked_until=None))
-                return User(row.id, row.name, row.display_name, row.role)
+                return User(row.id, row.name, row.display_name, row.role, row.unit)
             failures = row.failures + 1
             locked = now + _LOCK if failures >= _LOCK_AFTER else None
             connection.execute(
@@ -93,7 +99,7 @@ class Users:
     def user_of_session(self, token: str, now: datetime) -> User | None:
         """Whose session a token opens; None for an unknown or expired one."""
         statement = (
-            select(user_.c.id, user_.c.name, user_.c.display_name, user_.c.role)
+            select(user_.c.id, user_.c.name, user_.c.display_name, user_.c.role, user_.c.unit)
             .join(web_session, web_session.c.user_id == user_.c.id)
             .where(web_session.c.token_hash == _digest(token), web_session.c.expires_at > now)
         )

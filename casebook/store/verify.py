@@ -1,45 +1,181 @@
-"""`hotline db verify` and `hotline db backup`."""
+"""`hotline db verify`, `hotline db anchor` and `hotline db backup`."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, Row, func, insert, select
 
 from casebook.errors import CaseError
-from casebook.hashchain import first_break
+from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, Happened, plain, replay
+from casebook.hashchain import GENESIS, first_break
+from casebook.numbering import PREFIX, ZONE, case_number
 from casebook.store.engine import reading
 from casebook.store.history import body_of
-from casebook.store.schema import case_, event
+from casebook.store.records import read_case, read_order, select_case, write_case
+from casebook.store.schema import anchor, case_, case_counter, event, order_
+
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A case whose history was changed: `seq` is the first event that does not fit."""
+    """What does not fit: a case and where its history breaks, or what of its rows is not what the history makes.
+
+    `seq` is the first event that does not fit; 0 where the history is whole.
+    """
 
     case_no: str
     seq: int
+    what: str = ""
 
     def __str__(self) -> str:
+        if self.what:
+            return f"{self.case_no}: {self.what}"
         return f"{self.case_no}: the history does not fit from event {self.seq} on"
 
 
 def verify_chains(engine: Engine) -> list[Finding]:
-    """Check the chain of every case, one case at a time; also that none lacks its history or state."""
+    """Check the chain of every case, rebuild its rows from it, look for numbers that are gone and for changed days."""
     findings = []
     with reading(engine) as connection:
-        cases = connection.execute(select(case_.c.id, case_.c.case_no, case_.c.state).order_by(case_.c.id)).all()
-        for case in cases:
-            rows = connection.execute(select(event).where(event.c.case_id == case.id).order_by(event.c.seq)).all()
-            broken = first_break((body_of(case.case_no, row), row.prev_hash, row.hash) for row in rows)
-            if broken is not None:
-                findings.append(Finding(case.case_no, broken + 1))
-            elif not rows or rows[-1].to_state != case.state:
-                findings.append(Finding(case.case_no, len(rows) + 1))
+        for case, events in _cases(connection):
+            findings += _check(case, events)
+        findings += _missing_numbers(connection)
+        findings += _changed_days(connection)
     return findings
+
+
+def rebuild(connection: Connection, case_no: str) -> CaseRecord:
+    """Write a case's rows anew from its history. Raises CaseError not_found, or bad_value for a broken history."""
+    row = connection.execute(select_case().where(case_.c.case_no == case_no).with_for_update()).first()
+    if row is None:
+        raise CaseError("not_found", f"There is no case {case_no}.")
+    events = connection.execute(select(event).where(event.c.case_id == row.id).order_by(event.c.seq)).all()
+    if _broken(case_no, events) is not None:
+        raise CaseError("bad_value", f"The history of {case_no} is broken: nothing is rebuilt from it.")
+    orders = connection.execute(select(order_).where(order_.c.case_id == row.id).order_by(order_.c.seq))
+    stands = read_case(row._mapping, tuple(read_order(one._mapping) for one in orders))
+    meant = _replayed(stands, events)
+    write_case(connection, row.id, stands, meant)
+    return meant
+
+
+def make_anchor(connection: Connection, day: date, now: datetime) -> str:
+    """The digest over a day's events of all cases; kept the first time, so that later changes show."""
+    known: str | None = connection.execute(select(anchor.c.hash).where(anchor.c.day == day)).scalar_one_or_none()
+    if known is not None:
+        return known
+    count, digest = _day_digest(connection, day)
+    connection.execute(insert(anchor).values(day=day, events=count, hash=digest, made_at=now))
+    return digest
+
+
+def _cases(connection: Connection) -> Iterator[tuple[CaseRecord, Sequence[Row[Any]]]]:
+    last = 0
+    while True:
+        rows = connection.execute(select_case().where(case_.c.id > last).order_by(case_.c.id).limit(_BATCH)).all()
+        if not rows:
+            return
+        first, last = rows[0].id, rows[-1].id
+        events: dict[int, list[Row[Any]]] = {}
+        found = select(event).where(event.c.case_id.between(first, last)).order_by(event.c.case_id, event.c.seq)
+        for one in connection.execute(found):
+            events.setdefault(one.case_id, []).append(one)
+        orders: dict[int, list[Row[Any]]] = {}
+        held = select(order_).where(order_.c.case_id.between(first, last)).order_by(order_.c.case_id, order_.c.seq)
+        for order in connection.execute(held):
+            orders.setdefault(order.case_id, []).append(order)
+        for row in rows:
+            mine = tuple(read_order(order._mapping) for order in orders.get(row.id, ()))
+            yield read_case(row._mapping, mine), events.get(row.id, [])
+
+
+def _check(case: CaseRecord, events: Sequence[Row[Any]]) -> list[Finding]:
+    broken = _broken(case.case_no, events)
+    if broken is not None:
+        return [Finding(case.case_no, broken)]
+    try:
+        meant = _replayed(case, events)
+    except (KeyError, TypeError, ValueError):
+        return [Finding(case.case_no, 0, "its events cannot be read")]
+    differing = [name for name in CASE_FIELDS if plain(getattr(case, name)) != plain(getattr(meant, name))]
+    if [one.seq for one in case.orders] != [one.seq for one in meant.orders]:
+        differing.append("orders")
+    else:
+        pairs = zip(case.orders, meant.orders, strict=True)
+        differing += [
+            f"order {has.seq} {name}"
+            for has, means in pairs
+            for name in ORDER_FIELDS
+            if plain(getattr(has, name)) != plain(getattr(means, name))
+        ]
+    if "version" in differing:
+        return [Finding(case.case_no, len(events) + 1, "its history is not as long as its row says")]
+    return [Finding(case.case_no, 0, f"not what its history makes it: {', '.join(differing)}")] if differing else []
+
+
+def _broken(case_no: str, events: Sequence[Row[Any]]) -> int | None:
+    """Number of the first event that does not fit."""
+    broken = first_break((body_of(case_no, row), row.prev_hash, row.hash) for row in events)
+    if broken is not None:
+        return broken + 1
+    return None if events else 1
+
+
+def _replayed(case: CaseRecord, events: Sequence[Row[Any]]) -> CaseRecord:
+    history = (
+        Happened(row.type, datetime.fromisoformat(row.at), row.actor, row.to_state, json.loads(row.payload))
+        for row in events
+    )
+    return replay(case.case_no, case.channel, history)
+
+
+def _missing_numbers(connection: Connection) -> list[Finding]:
+    findings = []
+    for day, given in connection.execute(select(case_counter.c.day, case_counter.c.n).order_by(case_counter.c.day)):
+        if not day.isdecimal():
+            continue  # a counter of something else
+        first, last = case_number(day, 1), case_number(day, 999_999)
+        within = case_.c.case_no.between(first, last)
+        if connection.execute(select(func.count()).select_from(case_).where(within)).scalar_one() == given:
+            continue
+        there = set(connection.scalars(select(case_.c.case_no).where(within)))
+        gone = [case_number(day, n) for n in range(1, given + 1) if case_number(day, n) not in there]
+        findings += [Finding(case_no, 0, "the case is gone") for case_no in gone]
+    return findings
+
+
+def _changed_days(connection: Connection) -> list[Finding]:
+    findings = []
+    for row in connection.execute(select(anchor).order_by(anchor.c.day)).all():
+        if _day_digest(connection, row.day) != (row.events, row.hash):
+            findings.append(Finding(f"{PREFIX} {row.day}", 0, "the day's events are not those of its anchor"))
+    return findings
+
+
+def _day_digest(connection: Connection, day: date) -> tuple[int, str]:
+    """Number and digest of the events of a day of the city, in the order of their cases."""
+    start = datetime(day.year, day.month, day.day, tzinfo=ZONE)
+    since, until = plain(start), plain(start + timedelta(days=1))
+    rows = connection.execute(
+        select(event.c.case_id, event.c.seq, event.c.hash)
+        .where(event.c.at >= since, event.c.at < until)
+        .order_by(event.c.case_id, event.c.seq)
+    )
+    digest, count = hashlib.sha256(GENESIS.encode()), 0
+    for row in rows:
+        digest.update(f"\n{row.case_id}:{row.seq}:{row.hash}".encode())
+        count += 1
+    return count, digest.hexdigest()
 
 
 def backup(engine: Engine, target: Path) -> None:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, String, and_, cast, insert, literal, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, Row, Select, String, and_, cast, insert, literal, or_, select
 
 from casebook.errors import CaseError
+from casebook.handling import commands as do
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy
-from casebook.states import DEMANDS, target_of
+from casebook.roles import Actor
 from casebook.store.alerts import AlertItem, alerts_of
+from casebook.store.casework import Casework
+from casebook.store.cursors import make_cursor, read_cursor
 from casebook.store.engine import reading
-from casebook.store.history import append_event, body_of
+from casebook.store.history import body_of
 from casebook.store.schema import access_log, call, case_, event, outbox, recording, transcript
 from casebook.store.transcripts import is_newest
-
-_STALE = "案件已被他人修改，请刷新后再操作。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +116,14 @@ class Voicemails:
     """Cases that began as a voicemail."""
 
     def __init__(
-        self, engine: Engine, privacy: Privacy, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        engine: Engine,
+        privacy: Privacy,
+        casework: Casework,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
+        self._casework = casework
         self._privacy = privacy
         self._clock = clock
 
@@ -142,13 +145,13 @@ class Voicemails:
         if state is not None:
             statement = statement.where(case_.c.state == state)
         if cursor is not None:
-            statement = statement.where(case_.c.id < _read_cursor(cursor))
+            statement = statement.where(case_.c.id < read_cursor(cursor))
         with reading(self._engine) as connection:
             rows = connection.execute(statement).all()
             shown, more = rows[:limit], len(rows) > limit
             alerts = alerts_of(connection, [row.id for row in shown])
         items = [VoicemailItem(**_item(row, alerts)) for row in shown]
-        return Page(items, _cursor(shown[-1].id) if more else None)
+        return Page(items, make_cursor(shown[-1].id) if more else None)
 
     def get(self, case_no: str) -> VoicemailDetail:
         """One voicemail. Raises CaseError not_found."""
@@ -172,25 +175,16 @@ class Voicemails:
         )
 
     def register(
-        self, case_no: str, *, version: int, actor: str, title: str, body: str, demand: str, idempotency_key: str
+        self, case_no: str, *, version: int, actor: Actor, title: str, body: str, demand: str, idempotency_key: str
     ) -> None:
         """Register (登记) the demand. Raises CaseError not_found, stale_version, bad_state, bad_value, key_reused."""
-        if not title.strip() or not body.strip():
-            raise CaseError("bad_value", "请填写标题和内容。")
-        if demand not in DEMANDS:
-            raise CaseError("bad_value", "诉求类型不正确。")
-        now = self._clock()
-        values = {"title": title, "body": body, "demand": demand, "registered_at": now, "registered_by": actor}
-        payload = {"title": title, "body": body, "demand": demand}
-        self._move(case_no, "register", version, actor, idempotency_key, now, values, payload)
+        command = do.Register(demand=demand, title=title, body=body)
+        self._casework.execute(case_no, command, version=version, actor=actor, idempotency_key=idempotency_key)
 
-    def discard(self, case_no: str, *, version: int, actor: str, reason: str, idempotency_key: str) -> None:
+    def discard(self, case_no: str, *, version: int, actor: Actor, reason: str, idempotency_key: str) -> None:
         """Discard (作废) a voicemail without a demand. Raises as `register`, and missing_reason."""
-        if not reason.strip():
-            raise CaseError("missing_reason", "请填写作废原因。")
-        now = self._clock()
-        values = {"discarded_at": now, "discard_reason": reason}
-        self._move(case_no, "discard", version, actor, idempotency_key, now, values, {"reason": reason})
+        command = do.Discard(reason=reason)
+        self._casework.execute(case_no, command, version=version, actor=actor, idempotency_key=idempotency_key)
 
     def reveal_number(self, case_no: str, actor: str, reason: str) -> str:
         """The caller's number in full; who asked, and why, is logged. Raises CaseError not_found, missing_reason."""
@@ -221,60 +215,6 @@ class Voicemails:
             ).scalar_one_or_none()
         return path
 
-    def _move(
-        self,
-        case_no: str,
-        kind: str,
-        version: int,
-        actor: str,
-        idempotency_key: str,
-        now: datetime,
-        values: dict[str, Any],
-        payload: dict[str, Any],
-    ) -> None:
-        key = f"{actor}:{idempotency_key}"
-        try:
-            with self._engine.begin() as connection:
-                row = connection.execute(
-                    select(case_.c.id, case_.c.state, case_.c.version)
-                    .where(case_.c.case_no == case_no)
-                    .with_for_update()
-                ).first()
-                if row is None:
-                    raise CaseError("not_found", "没有这个编号的留言。")
-                if _repeated(connection, key, row.id, kind):
-                    return
-                if row.version != version:
-                    raise CaseError("stale_version", _STALE)
-                target = target_of(kind, row.state)
-                connection.execute(
-                    update(case_).where(case_.c.id == row.id).values(state=target, version=version + 1, **values)
-                )
-                append_event(
-                    connection,
-                    row.id,
-                    case_no,
-                    kind=kind,
-                    actor=actor,
-                    now=now,
-                    from_state=row.state,
-                    to_state=target,
-                    payload=payload,
-                    idempotency_key=key,
-                )
-        except IntegrityError as error:
-            raise CaseError("stale_version", _STALE) from error
-
-
-def _repeated(connection: Connection, key: str, case_id: int, kind: str) -> bool:
-    """Whether this very command was done before. Raises CaseError key_reused for a key of another command."""
-    done = connection.execute(select(event.c.case_id, event.c.type).where(event.c.idempotency_key == key)).first()
-    if done is None:
-        return False
-    if (done.case_id, done.type) != (case_id, kind):
-        raise CaseError("key_reused", "这个请求编号已用于另一个操作。")
-    return True
-
 
 def _items() -> Select[Any]:
     return (
@@ -298,13 +238,21 @@ def _items() -> Select[Any]:
         .join(call, call.c.call_id == case_.c.call_id)
         .join(recording, recording.c.id == case_.c.recording_id)
         .outerjoin(transcript, is_newest(recording.c.id))
-        .outerjoin(outbox, and_(outbox.c.kind == "transcribe", outbox.c.key == _transcribe_key()))
+        .outerjoin(outbox, or_(outbox.c.key == _transcribe_key(), and_(outbox.c.key == _fetch_key(), _gave_up)))
         .where(case_.c.channel == "voicemail")
     )
 
 
 def _transcribe_key() -> Any:
     return literal("transcribe:") + cast(recording.c.id, String)
+
+
+def _fetch_key() -> Any:
+    """The job that must bring a recording before it can be transcribed; of interest once it has given up."""
+    return literal("fetch:") + recording.c.path
+
+
+_gave_up = outbox.c.state == "dead"
 
 
 def _item(row: Row[Any], alerts: dict[int, list[AlertItem]]) -> dict[str, Any]:
@@ -345,17 +293,3 @@ def _history(row: Row[Any]) -> HistoryEvent:
         row.to_state,
         json.loads(row.payload),
     )
-
-
-def _cursor(case_id: int) -> str:
-    return base64.urlsafe_b64encode(f"v1:{case_id}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> int:
-    try:
-        version, _, number = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(":")
-        if version == "v1" and len(number) <= 18:
-            return int(number)
-    except (ValueError, binascii.Error):
-        pass
-    raise CaseError("bad_value", "分页位置无效，请从头开始。")

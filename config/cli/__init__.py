@@ -13,7 +13,8 @@ from asterisk_conf.render import RenderError
 from call_router.directory import DirectoryError
 from casebook.errors import CaseError
 from casebook.privacy import PrivacyError
-from config.cli import context, line, model, pbx, prompts, report, serve, store, transcribe
+from casebook.rulebook import RulebookError
+from config.cli import context, knowledge, line, model, pbx, prompts, report, serve, store, transcribe, twilio
 from config.prompts import PromptError
 from config.settings import SettingsError
 from ivr.flow import FlowError
@@ -28,10 +29,13 @@ app = typer.Typer(
 app.add_typer(pbx.app, name="pbx")
 app.add_typer(model.app, name="model")
 app.add_typer(prompts.app, name="prompts")
+app.add_typer(knowledge.kb, name="kb")
 app.add_typer(report.app, name="report")
 app.add_typer(store.db, name="db")
 app.add_typer(store.user, name="user")
-for command in (serve.run, serve.web, serve.agi, serve.worker, serve.router, line.call, line.check):
+app.add_typer(store.calendar, name="calendar")
+app.add_typer(twilio.app, name="twilio")
+for command in (serve.run, serve.web, serve.agi, serve.worker, serve.router, line.call, line.check, knowledge.train):
     app.command()(command)
 app.command(name="transcribe")(transcribe.transcribe)
 
@@ -52,6 +56,7 @@ _EXPECTED = (
     PromptError,
     RenderError,
     PbxError,
+    RulebookError,
 )
 
 

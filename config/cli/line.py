@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from config import prompts
+from config import prompts, twilio
 from config.check import check_city
 from config.cli import context
 from config.wiring import utc_now
@@ -35,8 +35,9 @@ def call(number: Annotated[str, typer.Option(help="The number that you call from
 def check(
     city: Annotated[Path | None, typer.Argument(help="The city's folder; default: the one of the settings.")] = None,
 ) -> None:
-    """Check the city's files: flow, lines, prompts and their audio."""
-    findings = check_city(city or context.settings().city_dir)
+    """Check the city's files: flow, lines, prompts and their audio; and the address at which Twilio finds us."""
+    settings = context.settings()
+    findings = [*check_city(city or settings.city_dir), *twilio.check(settings)]
     for finding in findings:
         typer.echo(finding, err=True)
     if findings:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import math
 import wave
 from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, update
 
 from casebook.api.app import create_app
 from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
 from casebook.linkage import Platform
 from casebook.privacy import Privacy
+from casebook.rulebook import load_rulebook
 from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
 from casebook.store.calls import SqlCallStore
+from casebook.store.casework import Casework
 from casebook.store.engine import open_engine
+from casebook.store.files import Files
 from casebook.store.linkage import Linkage
 from casebook.store.notices import Address, Inbox
-from casebook.store.schema import metadata, recording
+from casebook.store.queries import Cases
+from casebook.store.schema import metadata, outbox
 from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.transcripts import save_transcript
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
+from config.settings import CITY
 from ivr.events import CaseOpened
 from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
 
@@ -65,18 +72,24 @@ class Night:
     problems: dict[str, str | None] = field(default_factory=lambda: {"store": None, "broker": None, "model": None})
     now: datetime | None = None
     """Stops the application's clock when set."""
+    fresh: bool = True
+    """Makes the tables, and the reviewer; else whoever asked for the night does."""
     redis_url: str = ""
     """Where the live board is; empty for none."""
 
     def __post_init__(self) -> None:
         self.engine: Engine = open_engine(f"sqlite:///{self.folder / 'night.db'}")
-        metadata.create_all(self.engine)
+        if self.fresh:
+            metadata.create_all(self.engine)
         self.calls = SqlCallStore(self.engine, Privacy("a secret of the tests"))
-        self.voicemails = Voicemails(self.engine, self.calls.privacy)
+        self.casework = Casework(self.engine, self.calls.privacy, load_rulebook(CITY), self.clock)
+        self.cases = Cases(self.engine, self.calls.privacy, self.casework.book, self.clock)
+        self.voicemails = Voicemails(self.engine, self.calls.privacy, self.casework)
         self.alerts = Alerts(self.engine)
         self.inbox = Inbox(self.engine)
         self.users = Users(self.engine)
-        self.users.add(REVIEWER, PASSWORD, role="reviewer", display_name="王敏")
+        if self.fresh:
+            self.users.add(REVIEWER, PASSWORD, role="reviewer", display_name="王敏")
         self.recordings_dir = self.folder / "recordings"
         self.recordings_dir.mkdir()
         self._made = 0
@@ -88,6 +101,9 @@ class Night:
     def deps(self, *, cookie_secure: bool = False) -> ApiDeps:
         """What the application is built from."""
         return ApiDeps(
+            casework=self.casework,
+            cases=self.cases,
+            files=Files(self.folder / "attachments"),
             voicemails=self.voicemails,
             alerts=self.alerts,
             inbox=self.inbox,
@@ -131,35 +147,79 @@ class Night:
         assert isinstance(opened, CaseOpened)
         return opened.case_no
 
-    def transcribe(self, case_no: str, words: list[tuple[str, float]]) -> None:
-        """The worker's result: words with their confidences, 400 ms each."""
-        recording_id = self.voicemails.get(case_no).recording_id
-        rows = [
-            {"text": text, "start_ms": 400 * at, "end_ms": 400 * at + 390, "confidence": confidence}
-            for at, (text, confidence) in enumerate(words)
-        ]
-        with self.engine.begin() as connection:
-            known = connection.execute(select(recording.c.id).where(recording.c.id == recording_id)).scalar_one()
-            save_transcript(
-                connection,
-                known,
-                engine="vosk",
-                model="test",
-                text="".join(text for text, _ in words),
-                heard="".join(text for text, _ in words),
-                words=rows,
-                suggestions=[],
-                quality={},
-                confidence=sum(confidence for _, confidence in words) / len(words),
-                error=None,
-                now=self.clock(),
-            )
+    def transcribe(
+        self,
+        case_no: str,
+        words: list[tuple[str, float]],
+        *,
+        mended: Mapping[str, str] | None = None,
+        after: Mapping[str, str] | None = None,
+        text: str | None = None,
+        suggestions: Sequence[Mapping[str, Any]] = (),
+        quality: Mapping[str, Any] | None = None,
+        model: str = "test",
+    ) -> None:
+        """The worker's result: words with their confidences, 400 ms each.
 
-    def alarm(self, case_no: str, *, name: str = "火情", quote: str = "找火", start_ms: int = 400) -> None:
+        `mended` has what was heard instead of a word, `after` the punctuation behind it.
+        """
+        instead, marks = mended or {}, after or {}
+        rows = [
+            {
+                "text": word,
+                "start_ms": 400 * at,
+                "end_ms": 400 * at + 390,
+                "confidence": confidence,
+                "heard": instead.get(word, word),
+                "after": marks.get(word, ""),
+            }
+            for at, (word, confidence) in enumerate(words)
+        ]
+        self._save(
+            case_no,
+            model=model,
+            text=text if text is not None else "".join(word + marks.get(word, "") for word, _ in words),
+            heard="".join(instead.get(word, word) for word, _ in words),
+            words=rows,
+            suggestions=suggestions,
+            quality=quality or {},
+            confidence=sum(confidence for _, confidence in words) / len(words),
+            error=None,
+        )
+
+    def reject(self, case_no: str, error: str) -> None:
+        """The worker found no sound: missing, empty, not_audio or broken."""
+        nothing: dict[str, Any] = {"text": "", "heard": "", "words": [], "suggestions": [], "quality": {}}
+        self._save(case_no, model="test", confidence=None, error=error, **nothing)
+
+    def give_up(self, case_no: str) -> None:
+        """The job failed too often, and waits for nobody any more."""
+        key = f"transcribe:{self.voicemails.get(case_no).recording_id}"
+        with self.engine.begin() as connection:
+            done = connection.execute(update(outbox).where(outbox.c.key == key).values(state="dead"))
+        assert done.rowcount == 1
+
+    def alarm(
+        self,
+        case_no: str,
+        *,
+        category: str = "fire",
+        name: str = "火情",
+        severity: str = "emergency",
+        quote: str = "找火",
+        found_by: str = "sound",
+        start_ms: int = 400,
+    ) -> None:
         """The worker heard of a danger in a voicemail."""
         recording_id = self.voicemails.get(case_no).recording_id
         assert recording_id
-        found = FoundAlarm("fire", name, "emergency", "着火", quote, "sound", 1.2, start_ms)
+        found = FoundAlarm(category, name, severity, "着火", quote, found_by, 1.2, start_ms)
         with self.engine.begin() as connection:
             routes = {"alert": (Address("in_app", "duty"),)}
             raise_alerts(connection, int(recording_id), [found], routes, self.clock())
+
+    def _save(self, case_no: str, **transcript: Any) -> None:
+        recording_id = self.voicemails.get(case_no).recording_id
+        assert recording_id
+        with self.engine.begin() as connection:
+            save_transcript(connection, int(recording_id), engine="vosk", now=self.clock(), **transcript)

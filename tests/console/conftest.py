@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"no Chromium at {CHROMIUM} (install it, or set HOTLINE_CHROMIUM)")
     if not is_fresh():
         pytest.skip("the console is not built, or older than its sources: run `python -m casebook.console.build`")
-    expect.set_options(timeout=20_000)  # the page polls every five seconds
+    expect.set_options(timeout=20_000)  # the page polls every four seconds
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
         yield opened

@@ -134,10 +134,20 @@ class Caller:
         calls: int = 1,
         rate: int = 10,
         limit_s: int = 120,
+        dialled: str = "12345",
+        host: str = "127.0.0.1",
     ) -> CallResult:
         """Place calls and wait until all are over."""
         process, folder = self.start(
-            timeline, number=number, name=name, hang_up=hang_up, calls=calls, rate=rate, limit_s=limit_s
+            timeline,
+            number=number,
+            name=name,
+            hang_up=hang_up,
+            calls=calls,
+            rate=rate,
+            limit_s=limit_s,
+            dialled=dialled,
+            host=host,
         )
         try:
             process.wait(limit_s + 20)
@@ -162,9 +172,10 @@ class Caller:
         calls: int = 1,
         rate: int = 10,
         limit_s: int = 120,
+        dialled: str = "12345",
         host: str = "127.0.0.1",
     ) -> tuple[subprocess.Popen[bytes], Path]:
-        """Begin calls and go on; the folder gets SIPp's output. A trunk's `host` makes them calls over that trunk."""
+        """Begin calls and go on; the folder gets SIPp's output. `host` is the loopback address that they come from."""
         self._count += 1
         folder = self._folder / f"caller-{self._count}"
         folder.mkdir(parents=True)
@@ -173,7 +184,7 @@ class Caller:
         (folder / "call.xml").write_text(
             scenario.replace("[pcap_ms]", str(int(seconds * 1000))), encoding="utf-8", errors="surrogateescape"
         )
-        command = ["sipp", f"127.0.0.1:{self._sip_port}", "-sf", "call.xml", "-s", "12345", "-i", host]
+        command = ["sipp", f"127.0.0.1:{self._sip_port}", "-sf", "call.xml", "-s", dialled, "-i", host]
         command += ["-mi", host, "-p", str(free_port(SOCK_DGRAM)), "-m", str(calls), "-l", str(calls)]
         command += ["-r", str(rate), "-nostdin", "-timeout", f"{limit_s + 10}s", "-trace_stat", "-stf", "stat.csv"]
         command += ["-trace_err", "-error_file", "errors.log"]

@@ -11,12 +11,15 @@ import pytest
 from sqlalchemy import Engine
 
 from casebook.privacy import Privacy
+from casebook.rulebook import load_rulebook
 from casebook.store import open_engine, upgrade
 from casebook.store.calls import SqlCallStore
+from casebook.store.casework import Casework
 from casebook.store.intake import CallIntake
 from casebook.store.outbox import Outbox
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
+from config.settings import CITY
 from tests.store.databases import fresh_database, postgres_server
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
@@ -42,9 +45,9 @@ def open_store(url: str) -> Store:
     upgrade(engine)
     privacy = Privacy(SECRET)
     calls = SqlCallStore(engine, privacy)
-    return Store(
-        url, engine, calls, CallIntake(calls), Outbox(engine), Voicemails(engine, privacy, lambda: NOW), Users(engine)
-    )
+    casework = Casework(engine, privacy, load_rulebook(CITY), lambda: NOW)
+    voicemails = Voicemails(engine, privacy, casework, lambda: NOW)
+    return Store(url, engine, calls, CallIntake(calls), Outbox(engine), voicemails, Users(engine))
 
 
 @pytest.fixture(scope="session")

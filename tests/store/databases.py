@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from tests.conftest import free_port
 
 
-def _server_programs() -> Path | None:
+def server_programs() -> Path | None:
     """Folder of initdb and pg_ctl."""
     found = shutil.which("initdb")
     places = [Path(found).resolve().parent] if found else []
@@ -31,7 +31,7 @@ def postgres_server() -> Iterator[str]:
     if given := os.environ.get("HOTLINE_TEST_POSTGRES"):
         yield given
         return
-    programs = _server_programs()
+    programs = server_programs()
     if programs is None:
         pytest.skip("no PostgreSQL server programs (install postgresql, or set HOTLINE_TEST_POSTGRES)")
     as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []

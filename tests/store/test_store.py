@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from casebook.errors import CaseError
 from casebook.privacy import Privacy, PrivacyError
+from casebook.roles import Actor
 from casebook.store import open_engine, upgrade
 from casebook.store.calls import SqlCallStore
 from casebook.store.cases import next_number
@@ -34,6 +36,7 @@ from ivr.ports import (
 from ivr.verbs import Hangup, Play
 from tests.store.conftest import NOW, SECRET, Store
 
+LI = Actor("li", "reviewer")
 CALL = "lyg1-1763910000.7"
 
 
@@ -221,7 +224,7 @@ def test_a_history_changed_by_force_is_found(store: Store) -> None:
 def test_a_reviewer_registers_once(store: Store) -> None:
     create(store)
     number = keep(store).case_no
-    fields = {"actor": "li", "title": "路灯", "body": "路灯不亮", "demand": "help"}
+    fields: dict[str, Any] = {"actor": LI, "title": "路灯", "body": "路灯不亮", "demand": "help"}
     store.voicemails.register(number, version=1, idempotency_key="k1", **fields)
     store.voicemails.register(number, version=1, idempotency_key="k1", **fields)
     detail = store.voicemails.get(number)
@@ -231,10 +234,10 @@ def test_a_reviewer_registers_once(store: Store) -> None:
         store.voicemails.register(number, version=1, idempotency_key="k2", **fields)
     assert refused.value.code == "stale_version"
     with pytest.raises(CaseError) as refused:
-        store.voicemails.discard(number, version=2, actor="li", reason="空", idempotency_key="k3")
+        store.voicemails.discard(number, version=2, actor=LI, reason="空", idempotency_key="k3")
     assert refused.value.code == "bad_state"
     with pytest.raises(CaseError) as refused:
-        store.voicemails.discard(number, version=2, actor="li", reason="空", idempotency_key="k1")
+        store.voicemails.discard(number, version=2, actor=LI, reason="空", idempotency_key="k1")
     assert refused.value.code == "key_reused"
     assert verify_chains(store.engine) == []
 
@@ -243,9 +246,9 @@ def test_a_discarded_voicemail_has_a_reason_and_keeps_its_number(store: Store) -
     create(store)
     number = keep(store).case_no
     with pytest.raises(CaseError) as refused:
-        store.voicemails.discard(number, version=1, actor="li", reason="  ", idempotency_key="k")
+        store.voicemails.discard(number, version=1, actor=LI, reason="  ", idempotency_key="k")
     assert refused.value.code == "missing_reason"
-    store.voicemails.discard(number, version=1, actor="li", reason="无内容", idempotency_key="k")
+    store.voicemails.discard(number, version=1, actor=LI, reason="无内容", idempotency_key="k")
     assert store.voicemails.get(number).state == "DISCARDED"
     create(store, "lyg1-1763910001.8")
     assert keep(store, "lyg1-1763910001.8", "d/b.wav").case_no == "LYG20261123000002"

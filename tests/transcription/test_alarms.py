@@ -37,6 +37,7 @@ def test_dangers_are_heard_and_little_else(detector: AlarmDetector, rate: float)
         ("什么时候搞消防演练", None),
         ("这种行为是为了利益", None),
         ("我不想活了", "suicide"),
+        ("我爱人大出血了", "medical"),  # where 大 may be read as in 人大
         ("", None),
         ("😀", None),
     ],

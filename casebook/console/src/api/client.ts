@@ -70,3 +70,14 @@ export function sentenceOf(error: unknown): string {
 export function newIdempotencyKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
+
+/** The same content sent again carries the same key, so that a retry after a lost answer is done once. */
+export function idempotencyKeys(): (content: unknown) => string {
+  const keys = new Map<string, string>()
+  return (content) => {
+    const text = JSON.stringify(content)
+    const key = keys.get(text) ?? newIdempotencyKey()
+    keys.set(text, key)
+    return key
+  }
+}

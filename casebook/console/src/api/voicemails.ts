@@ -1,6 +1,7 @@
+import type { Alert } from './alerts'
 import { request } from './client'
 
-export type TranscriptState = 'pending' | 'done' | 'failed'
+export type TranscriptState = 'pending' | 'done' | 'rejected' | 'failed'
 
 export interface VoicemailItem {
   case_no: string
@@ -14,17 +15,42 @@ export interface VoicemailItem {
   duration_ms: number
   transcript_text: string | null
   transcript_state: TranscriptState
+  /** Why there is no text, where the state is "rejected". */
+  transcript_error: string | null
   transcript_confidence: number | null
   title: string
   body: string
   version: number
+  alerts: Alert[]
 }
 
+/** A piece of the text; `heard` is what the recogniser heard there, `after` the punctuation behind it. */
 export interface Word {
   text: string
   start_ms: number
   end_ms: number
   confidence: number | null
+  heard: string
+  after: string
+}
+
+/** A value for a field of the case, and the words that it came from. */
+export interface Suggestion {
+  kind: 'phone' | 'place' | 'matter' | 'time'
+  value: string
+  quote: string
+  start_ms: number
+  end_ms: number
+  confidence: number
+}
+
+/** Levels in dB of full scale; empty before the transcription. */
+export interface Quality {
+  speech_ms?: number
+  /** null: nobody speaks. */
+  speech_dbfs?: number | null
+  noise_dbfs?: number
+  clipped_share?: number
 }
 
 export interface CaseEvent {
@@ -39,6 +65,12 @@ export interface CaseEvent {
 
 export interface Voicemail extends VoicemailItem {
   words: Word[]
+  /** The recogniser's own text, nothing mended. */
+  heard: string | null
+  engine: string | null
+  model: string | null
+  quality: Quality
+  suggestions: Suggestion[]
   events: CaseEvent[]
   chain_ok: boolean
 }

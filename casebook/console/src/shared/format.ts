@@ -28,6 +28,14 @@ export function dayName(iso: string, now: Date): string {
   return day.format(new Date(iso))
 }
 
+/** "2026-11-23T15:00" and "2026-11-23", which are Shanghai times already, as people write them; other words as they are. */
+export function isoTime(value: string): string {
+  const match = /^(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}:\d{2}))?$/.exec(value)
+  if (!match) return value
+  const date = `${match[1]}年${Number(match[2])}月${Number(match[3])}日`
+  return match[4] ? `${date} ${match[4]}` : date
+}
+
 /** "1:05" */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000))

@@ -1,4 +1,6 @@
 /** The words for what the API says in codes. Never a colour alone: every mark carries its word. */
+import type { Quality, Suggestion } from '../api/voicemails'
+import { isoTime } from '../shared/format'
 
 export const DEMANDS: Readonly<Record<string, string>> = {
   consult: '咨询',
@@ -25,6 +27,37 @@ export const stateOf = (state: string) => STATES[state] ?? { word: state, sign: 
 
 export const UNSURE_BELOW = 0.6
 
+/** Why a recording has no text, by the API's transcript_error. */
+const REJECTIONS: Readonly<Record<string, string>> = {
+  missing: '录音文件不见了',
+  empty: '录音是空的，没有声音',
+  not_audio: '录音文件不是声音',
+  broken: '录音文件已损坏',
+}
+export const rejectionWord = (code: string | null): string => REJECTIONS[code ?? ''] ?? '录音文件读不出来'
+
+/** Softer voices are lifted before they are recognised; with more clipping a voice is hard to recognise. */
+const SOFT_BELOW_DBFS = -48
+const CLIPPED_ABOVE = 0.01
+
+/** What the figures of a recording warn of. */
+export function qualityWarnings(quality: Quality): string[] {
+  const { speech_dbfs: level, clipped_share: clipped = 0 } = quality
+  const found: string[] = []
+  if (level === null) found.push('没有检测到人声')
+  else if (level !== undefined && level < SOFT_BELOW_DBFS) found.push(`音量过低（${level} dBFS），听录音时请调大音量`)
+  if (clipped > CLIPPED_ABOVE) found.push(`失真：${(clipped * 100).toFixed(1)}% 的采样超出量程，转写可能不准`)
+  return found
+}
+
+export const SUGGESTIONS: Readonly<Record<Suggestion['kind'], string>> = {
+  phone: '电话',
+  place: '地点',
+  matter: '事项',
+  time: '时间',
+}
+export const suggestionValue = (one: Suggestion): string => (one.kind === 'time' ? isoTime(one.value) : one.value)
+
 export const percent = (share: number): string => `${Math.round(share * 100)}%`
 
 const EVENTS: Readonly<Record<string, string>> = {
@@ -32,6 +65,8 @@ const EVENTS: Readonly<Record<string, string>> = {
   start_clock: '通话结束，开始计时',
   register: '登记',
   discard: '作废',
+  raise_alert: '发现预警',
+  acknowledge_alert: '处置预警',
 }
 export const eventWord = (kind: string): string => EVENTS[kind] ?? kind
 export const actorWord = (actor: string): string => (actor === 'system' ? '系统' : actor)

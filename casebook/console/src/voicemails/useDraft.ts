@@ -1,5 +1,5 @@
 import { reactive, watch } from 'vue'
-import { newIdempotencyKey } from '../api/client'
+import { idempotencyKeys } from '../api/client'
 
 export interface Draft {
   title: string
@@ -18,7 +18,6 @@ export function useDraft(user: string, caseNo: string, demand: string) {
   const place = `draft:${user}:${caseNo}`
   const empty: Draft = { title: '', body: '', demand, reason: '', bodyTouched: false }
   const draft = reactive<Draft>({ ...empty, ...stored(place) })
-  const keys = new Map<string, string>()
 
   const stop = watch(draft, () => {
     try {
@@ -28,20 +27,12 @@ export function useDraft(user: string, caseNo: string, demand: string) {
     }
   })
 
-  /** The same content sent again carries the same key, so that a retry after a lost answer is done once. */
-  function keyFor(content: unknown): string {
-    const text = JSON.stringify(content)
-    const key = keys.get(text) ?? newIdempotencyKey()
-    keys.set(text, key)
-    return key
-  }
-
   function forget(): void {
     stop()
     sessionStorage.removeItem(place)
   }
 
-  return { draft, keyFor, forget }
+  return { draft, keyFor: idempotencyKeys(), forget }
 }
 
 function stored(place: string): Partial<Draft> {

@@ -11,12 +11,15 @@ export function usePlayer(knownDurationMs: () => number) {
   const rate = ref<number>(1)
   const broken = ref(false)
   let frame = 0
+  /** Where to go as soon as there is a recording. */
+  let wantedMs: number | null = null
+
+  const durationMs = computed(() => mediaMs.value ?? knownDurationMs())
 
   function attach(element: unknown): void {
     audio.value = element instanceof HTMLAudioElement ? element : null
+    if (wantedMs !== null) seek(wantedMs)
   }
-
-  const durationMs = computed(() => mediaMs.value ?? knownDurationMs())
 
   function readPosition(): void {
     if (audio.value) currentMs.value = audio.value.currentTime * 1000
@@ -60,6 +63,7 @@ export function usePlayer(knownDurationMs: () => number) {
     else audio.value?.pause()
   }
   function seek(ms: number): void {
+    wantedMs = audio.value ? null : ms
     if (!audio.value) return
     audio.value.currentTime = Math.min(Math.max(0, ms), durationMs.value) / 1000
     readPosition()

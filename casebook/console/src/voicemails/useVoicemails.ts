@@ -1,9 +1,9 @@
-import { onBeforeUnmount, onMounted, reactive, ref, watch } from 'vue'
+import { onBeforeUnmount, reactive, ref, watch } from 'vue'
 import { sentenceOf } from '../api/client'
 import { listVoicemails, type VoicemailItem } from '../api/voicemails'
+import { usePolling } from '../shared/poll'
 import { periodBounds, type PeriodName } from './period'
 
-const POLL_MS = 5_000
 const PAGE = 50
 const MOST = 200
 
@@ -22,7 +22,6 @@ export function useVoicemails() {
   const loading = ref(true)
   const problem = ref('')
   let running: AbortController | undefined
-  let timer: number | undefined
 
   const query = (limit: number) => ({
     ...periodBounds(filter.period, new Date(), filter),
@@ -61,30 +60,14 @@ export function useVoicemails() {
     }
   }
 
-  async function poll(): Promise<void> {
-    if (!document.hidden) await refresh()
-    timer = window.setTimeout(poll, POLL_MS)
-  }
-
-  const onVisible = (): void => {
-    if (!document.hidden) void refresh()
-  }
-
   watch(filter, () => {
     items.value = []
     nextCursor.value = null
     loading.value = true
     void refresh()
   })
-  onMounted(() => {
-    void poll()
-    document.addEventListener('visibilitychange', onVisible)
-  })
-  onBeforeUnmount(() => {
-    window.clearTimeout(timer)
-    running?.abort()
-    document.removeEventListener('visibilitychange', onVisible)
-  })
+  usePolling(refresh)
+  onBeforeUnmount(() => running?.abort())
 
   return { filter, items, nextCursor, loading, problem, refresh, loadMore }
 }

@@ -1,0 +1,1 @@
+"""What may be done with a case, and what it does: pure, all of it."""

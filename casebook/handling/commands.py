@@ -1,0 +1,505 @@
+"""What a person, or the hotline itself, asks to be done with a case. One command is one event; its fields are the data
+that the event must carry. Fields marked as private never get into the history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from casebook.handling.record import plain
+
+_PRIVATE = {"private": True}
+Solved = Literal["yes", "partly", "no"]
+Channel = Literal["phone", "web", "app", "wechat", "patrol", "province", "mail", "import"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Base of all commands."""
+
+    EVENT: ClassVar[str] = ""
+
+    def facts(self) -> dict[str, Any]:
+        """What the history keeps of it: everything that was said, but nobody's name and number."""
+        kept = {one.name: getattr(self, one.name) for one in fields(self) if not one.metadata.get("private")}
+        return {name: plain(value) for name, value in kept.items() if value not in (None, "", (), False)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register(Command):
+    """E1 登记. A case that is a DRAFT already has its place and contact from its call."""
+
+    EVENT: ClassVar[str] = "register"
+    demand: str
+    title: str
+    body: str
+    place: str = ""
+    """无地点 where there is none."""
+    matter: str = ""
+    region: str = ""
+    name: str = field(default="", metadata=_PRIVATE)
+    phone: str = field(default="", metadata=_PRIVATE)
+    reference: str = ""
+    """The call, or the channel's own number of the demand."""
+    anonymous: bool = False
+    secret: bool = False
+    urgent: bool = False
+    about_unit: str = ""
+    commitment: str = ""
+    occurred_at: datetime | None = None
+    lat: float | None = None
+    lng: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discard(Command):
+    """作废."""
+
+    EVENT: ClassVar[str] = "discard"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerNow(Command):
+    """E2 现场答复. Without an entry of the knowledge base the answer shows a gap in it."""
+
+    EVENT: ClassVar[str] = "answer_now"
+    answer: str
+    entry: str = ""
+    confirmed: bool = False
+    """The caller said that it answers the question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(Command):
+    """E3 转接: only what was answered there; whoever receives a call first accepts it."""
+
+    EVENT: ClassVar[str] = "transfer"
+    line: str
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse(Command):
+    """E4 不予受理, proposed. `told` says that the caller heard where the matter belongs."""
+
+    EVENT: ClassVar[str] = "refuse"
+    reason: str
+    told: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmRefusal(Command):
+    """E4, confirmed by somebody else."""
+
+    EVENT: ClassVar[str] = "confirm_refusal"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineRefusal(Command):
+    """E4, not confirmed: the matter is the hotline's."""
+
+    EVENT: ClassVar[str] = "decline_refusal"
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToTriage(Command):
+    """E5 转后台."""
+
+    EVENT: ClassVar[str] = "to_triage"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge(Command):
+    """E6 并单."""
+
+    EVENT: ClassVar[str] = "merge"
+    master_no: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmerge(Command):
+    """E6u: the case is one of its own again."""
+
+    EVENT: ClassVar[str] = "unmerge"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch(Command):
+    """E7 派单. No unit: the catalogue's. Another than the catalogue's needs a written basis; after a consultation, the
+    minutes.
+    """
+
+    EVENT: ClassVar[str] = "dispatch"
+    unit: str = ""
+    co_units: tuple[str, ...] = ()
+    basis: str = ""
+    limit_rule: str = ""
+    minutes: str = ""
+    contact_granted: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign(Command):
+    """E8 签收."""
+
+    EVENT: ClassVar[str] = "sign"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoSign(Command):
+    """E8 by a unit that helps; the system names the unit."""
+
+    EVENT: ClassVar[str] = "co_sign"
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnOrder(Command):
+    """E9 退单."""
+
+    EVENT: ClassVar[str] = "return_order"
+    code: Literal["not_ours", "other_region", "duplicate", "legal_procedure", "unclear"]
+    law: str
+    proposed_unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptReturn(Command):
+    """E10, accepted."""
+
+    EVENT: ClassVar[str] = "accept_return"
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectReturn(Command):
+    """E10, rejected: the unit has it for good (指定办理)."""
+
+    EVENT: ClassVar[str] = "reject_return"
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consult(Command):
+    """E11 会商."""
+
+    EVENT: ClassVar[str] = "consult"
+    units: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact(Command):
+    """E12 联系群众."""
+
+    EVENT: ClassVar[str] = "contact"
+    contacted_at: datetime
+    how: Literal["phone", "visit", "message"]
+    result: str
+    proof: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestExtension(Command):
+    """E13 延期, asked for before expiry. `days` are working days."""
+
+    EVENT: ClassVar[str] = "request_extension"
+    days: int
+    reason: str
+    law: str
+    citizen_informed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignExtension(Command):
+    """E13, signed by the deputy."""
+
+    EVENT: ClassVar[str] = "sign_extension"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveExtension(Command):
+    """E13, granted."""
+
+    EVENT: ClassVar[str] = "approve_extension"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectExtension(Command):
+    """E13, not granted."""
+
+    EVENT: ClassVar[str] = "reject_extension"
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspend(Command):
+    """E14 挂起."""
+
+    EVENT: ClassVar[str] = "suspend"
+    cause: Literal["citizen_material", "objective"]
+    until: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume(Command):
+    """E14, over."""
+
+    EVENT: ClassVar[str] = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback(Command):
+    """E15 反馈, written by the liaison."""
+
+    EVENT: ClassVar[str] = "feedback"
+    true_claim: bool
+    contacted: bool
+    solved: Solved
+    unsolved_reason: str = ""
+    internal: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignFeedback(Command):
+    """E15, signed by the deputy: this moment counts."""
+
+    EVENT: ClassVar[str] = "sign_feedback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoFeedback(Command):
+    """E15 of a unit that helps."""
+
+    EVENT: ClassVar[str] = "co_feedback"
+    internal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewOk(Command):
+    """E16 审核通过: every point was looked at."""
+
+    EVENT: ClassVar[str] = "review_ok"
+    answers_demand: bool
+    facts_given: bool
+    law_cited: bool
+    tone: bool
+    no_template: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewBack(Command):
+    """E17 退回重办; `elsewhere`: another unit is to do it."""
+
+    EVENT: ClassVar[str] = "review_back"
+    defect: Literal["off_the_point", "perfunctory", "not_contacted", "incomplete"]
+    note: str
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback(Command):
+    """E18 回访. `explained`: not solved, and the back office is to judge whether it can be."""
+
+    EVENT: ClassVar[str] = "callback"
+    result: Literal["reached", "refused", "unreachable"]
+    contacted: bool | None = None
+    solved: Solved | None = None
+    satisfied: int | None = None
+    satisfied_hotline: int | None = None
+    explained: bool = False
+    recording: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close(Command):
+    """E19 办结."""
+
+    EVENT: ClassVar[str] = "close"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeClose(Command):
+    """E19 as 未解决-已解释, proposed."""
+
+    EVENT: ClassVar[str] = "propose_close"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmClose(Command):
+    """E19 as 未解决-已解释, confirmed by somebody else."""
+
+    EVENT: ClassVar[str] = "confirm_close"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopen(Command):
+    """E20 重办."""
+
+    EVENT: ClassVar[str] = "reopen"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Urge(Command):
+    """E21 催办."""
+
+    EVENT: ClassVar[str] = "urge"
+    note: str
+    unit: str = ""
+    """A unit that helps; empty for the lead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerUrging(Command):
+    """E21, answered."""
+
+    EVENT: ClassVar[str] = "answer_urging"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supervise(Command):
+    """E22 督办."""
+
+    EVENT: ClassVar[str] = "supervise"
+    leader: str
+    """The leader of the unit who answers for it."""
+    report_by: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruct(Command):
+    """领导交办."""
+
+    EVENT: ClassVar[str] = "instruct"
+    leader: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw(Command):
+    """E23 撤回; `reference` is the call or the recording in which the citizen said so."""
+
+    EVENT: ClassVar[str] = "withdraw"
+    reason: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive(Command):
+    """E24 归档."""
+
+    EVENT: ClassVar[str] = "archive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correct(Command):
+    """E25 更正. No correction moves a due time."""
+
+    EVENT: ClassVar[str] = "correct"
+    what: Literal["demand", "matter", "region", "place", "title", "body", "about_unit", "commitment", "secret"]
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantContact(Command):
+    """The lead unit may see the name and number of somebody who wants to be kept secret."""
+
+    EVENT: ClassVar[str] = "grant_contact"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attach(Command):
+    """附件: the file itself lies beside the database, by its SHA-256."""
+
+    EVENT: ClassVar[str] = "attach"
+    file_name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount(Command):
+    """重算时限: the calendar was corrected. `case_wd` and `orders_wd` ("1:10") are the limits in working days of the
+    calendar that the due times were made with.
+    """
+
+    EVENT: ClassVar[str] = "recount"
+    old_calendar: str
+    new_calendar: str
+    case_wd: int
+    orders_wd: tuple[str, ...]
+
+
+COMMANDS: dict[str, type[Command]] = {
+    one.EVENT: one
+    for one in (
+        Register,
+        Discard,
+        AnswerNow,
+        Transfer,
+        Refuse,
+        ConfirmRefusal,
+        DeclineRefusal,
+        ToTriage,
+        Merge,
+        Unmerge,
+        Dispatch,
+        Sign,
+        CoSign,
+        ReturnOrder,
+        AcceptReturn,
+        RejectReturn,
+        Consult,
+        Contact,
+        RequestExtension,
+        SignExtension,
+        ApproveExtension,
+        RejectExtension,
+        Suspend,
+        Resume,
+        Feedback,
+        SignFeedback,
+        CoFeedback,
+        ReviewOk,
+        ReviewBack,
+        Callback,
+        Close,
+        ProposeClose,
+        ConfirmClose,
+        Reopen,
+        Urge,
+        AnswerUrging,
+        Supervise,
+        Instruct,
+        Withdraw,
+        Archive,
+        Correct,
+        GrantContact,
+        Attach,
+        Recount,
+    )
+}
+"""The commands by their events; a voicemail opens its case and starts its clock by itself."""

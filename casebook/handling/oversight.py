@@ -1,0 +1,121 @@
+"""E21, E22, E25 and what else accompanies a case without moving it: urging, supervision, corrections, files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from casebook import roles, states
+from casebook.errors import CaseError
+from casebook.handling import commands as do
+from casebook.handling.clocks import cleared
+from casebook.handling.intake import check_matter
+from casebook.handling.record import LEAD, CaseRecord
+from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, needs, own_co
+
+MAX_FILE_BYTES = 20 * 1024 * 1024
+
+
+def urge(case: CaseRecord, command: do.Urge, scene: Scene) -> Outcome:
+    """The second urging that a unit leaves unanswered leads to a supervision order."""
+    needs(command.note, "请填写催办内容。")
+    order = own_co(case, command.unit) if command.unit else lead_of(case)
+    urged = replace(order, urgings=order.urgings + 1, unanswered=order.unanswered + 1, urged_at=scene.now)
+    told = Told("urging", f"unit:{order.unit}", f"第 {urged.urgings} 次催办", f"{case.case_no}：{command.note}"[:200])
+    timers: tuple[Timer, ...] = ()
+    if urged.unanswered >= 2:
+        answer_by = scene.calendar.deadline(scene.now, scene.book.deadlines.urging_answer_wd)
+        timers = (Timer("supervise", answer_by, order.seq, str(urged.urgings)),)
+    return Outcome(case.with_order(urged), timers=timers, told=(told,))
+
+
+def answer_urging(case: CaseRecord, command: do.AnswerUrging, scene: Scene) -> Outcome:
+    needs(command.text, "请填写答复。")
+    lead = case.lead()
+    order = lead if lead is not None and lead.unit == scene.actor.unit else own_co(case, scene.actor.unit)
+    guard(order.unanswered, "没有待答复的催办。")
+    return Outcome(case.with_order(cleared(order)))
+
+
+def supervise(case: CaseRecord, command: do.Supervise, scene: Scene) -> Outcome:
+    needs(command.leader, "请写明责任领导。")
+    guard(not case.supervision, f"已有督办单 {case.supervision}。")
+    guard(command.report_by > scene.now, "督办的报告时间应在今后。")
+    number = scene.next_supervision()
+    seen = replace(case, supervision=number, supervision_due_at=command.report_by)
+    order = case.lead()
+    told = [Told("supervised", f"role:{roles.SUPERVISOR}", f"督办单 {number}", case.case_no)]
+    if order is not None:
+        told.append(Told("supervised", f"unit:{order.unit}", f"督办单 {number}", f"{case.case_no}：{command.leader}"))
+    return Outcome(seen, told=tuple(told))
+
+
+def instruct(case: CaseRecord, command: do.Instruct, _: Scene) -> Outcome:
+    needs(command.leader, "请写明交办领导。")
+    needs(command.text, "请填写交办内容。")
+    order = case.lead()
+    told = (
+        (Told("instructed", f"unit:{order.unit}", "领导交办", f"{case.case_no}：{command.text}"[:200]),)
+        if order
+        else ()
+    )
+    return Outcome(replace(case, instructed_by=command.leader), told=told)
+
+
+def correct(case: CaseRecord, command: do.Correct, scene: Scene) -> Outcome:
+    needs(command.reason, "请填写更正理由。")
+    value: Any = command.value.strip()
+    match command.what:
+        case "demand":
+            if value not in states.DEMANDS:
+                raise CaseError("bad_value", "诉求类型不正确。")
+        case "matter":
+            check_matter(value, scene.book)
+        case "region":
+            value = scene.book.region(value, scene.now) if value else ""
+        case "about_unit":
+            value = scene.book.unit(value).code if value else ""
+        case "secret":
+            if value not in ("yes", "no"):
+                raise CaseError("bad_value", "保密只能是 yes 或 no。")
+            value = value == "yes"
+        case "title" | "body":
+            guard(value, "标题和内容不能为空。")
+    guard(getattr(case, command.what) != value, "更正前后相同。")
+    # New values by a name that the command's type has checked.
+    fresh: dict[str, Any] = {command.what: value}
+    changed = replace(case, **fresh)
+    if command.what == "secret" and value:
+        for order in case.orders:
+            if order.open:
+                changed = changed.with_order(replace(order, contact_granted=False))
+    return Outcome(changed)
+
+
+def attach(case: CaseRecord, command: do.Attach, scene: Scene) -> Outcome:
+    guard(0 < command.size <= MAX_FILE_BYTES, "附件不能为空，也不能超过 20 MB。")
+    if scene.actor.role in (roles.LIAISON, roles.DEPUTY):
+        lead = case.lead()
+        if lead is None or lead.unit != scene.actor.unit:
+            own_co(case, scene.actor.unit)
+    return Outcome(case)
+
+
+def recount(case: CaseRecord, command: do.Recount, scene: Scene) -> Outcome:
+    """No due time gets earlier by a corrected calendar: neither the unit nor the citizen could have known."""
+    later = case
+    if command.case_wd and case.due_at is not None and case.clock_started_at is not None:
+        due = scene.calendar.deadline(case.clock_started_at, command.case_wd)
+        later = replace(later, due_at=max(case.due_at, due))
+    timers: list[Timer] = []
+    for one in command.orders_wd:
+        seq, _, days = one.partition(":")
+        order = next((held for held in later.orders if held.seq == int(seq) and held.open), None)
+        if order is None or order.dispatched_at is None or order.due_at is None:
+            continue
+        due = max(order.due_at, scene.calendar.deadline(order.dispatched_at, int(days)))
+        moved = replace(order, due_at=due, calendar_version=command.new_calendar)
+        later = later.with_order(moved)
+        if order.role == LEAD:
+            timers += due_timers(moved, order.dispatched_at)
+    return Outcome(later, timers=tuple(timers))

@@ -1,0 +1,124 @@
+"""What a decision may look at besides the case, and what comes of it besides the case's new form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from casebook.calendar import Calendar
+from casebook.errors import CaseError
+from casebook.handling.clocks import Span
+from casebook.handling.record import CaseRecord, OrderRecord, plain
+from casebook.roles import Actor
+from casebook.rulebook import LimitRule, Rulebook
+
+TimerKind = Literal["auto_sign", "urge_yellow", "urge_red", "resume", "supervise", "archive"]
+_YELLOW = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Who acts, when, under which rules. `other` is the case that the command or the case names (a master)."""
+
+    actor: Actor
+    now: datetime
+    book: Rulebook
+    calendar: Calendar
+    next_supervision: Callable[[], str]
+    """Takes the next number of a supervision order."""
+    other: CaseRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something to look at when its time comes; `marks` tells whether it still means the same then."""
+
+    kind: TimerKind
+    run_at: datetime
+    order: int = 0
+    marks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice: to `citizen`, to `unit:<code>`, or to `role:<role>`."""
+
+    kind: str
+    audience: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The case as it is to be. `state` empty: it stays."""
+
+    case: CaseRecord
+    state: str = ""
+    timers: tuple[Timer, ...] = ()
+    told: tuple[Told, ...] = field(default=())
+
+
+def guard(holds: object, message: str) -> None:
+    """Raises CaseError guard unless the condition holds."""
+    if not holds:
+        raise CaseError("guard", message)
+
+
+def needs(text: str, message: str) -> None:
+    """Raises CaseError missing_reason for an empty text."""
+    if not text.strip():
+        raise CaseError("missing_reason", message)
+
+
+def lead_of(case: CaseRecord) -> OrderRecord:
+    """The open lead order. Raises CaseError guard where there is none."""
+    order = case.lead()
+    if order is None:
+        raise CaseError("guard", "没有正在办理的主办工单。")
+    return order
+
+
+def own_lead(case: CaseRecord, actor: Actor) -> OrderRecord:
+    """The lead order of the actor's unit. Raises CaseError forbidden, guard."""
+    order = lead_of(case)
+    if order.unit != actor.unit:
+        raise CaseError("forbidden", "这不是贵单位的主办工单。")
+    return order
+
+
+def own_co(case: CaseRecord, unit: str) -> OrderRecord:
+    """The open order of a unit that helps. Raises CaseError forbidden."""
+    order = next((one for one in case.co_orders() if one.unit == unit), None)
+    if order is None:
+        raise CaseError("forbidden", "贵单位没有这件案件的协办工单。")
+    return order
+
+
+def rule_of(order: OrderRecord, book: Rulebook) -> LimitRule:
+    """The limit rule under which an order was dispatched."""
+    return book.limit(order.rule)
+
+
+def mark(moment: datetime) -> str:
+    """A moment as timers carry it: one spelling in whatever zone it came."""
+    return str(plain(moment))
+
+
+def due_timers(order: OrderRecord, start: datetime) -> tuple[Timer, ...]:
+    """Urgings at yellow and at red; a due time that has moved since makes them mean nothing."""
+    if order.due_at is None:
+        return ()
+    marks = mark(order.due_at)
+    yellow = start + (order.due_at - start) * _YELLOW
+    return (
+        Timer("urge_yellow", yellow, order.seq, marks),
+        Timer("urge_red", order.due_at, order.seq, marks),
+    )
+
+
+def span_of(order: OrderRecord, book: Rulebook) -> Span:
+    """How long an order's unit has."""
+    return rule_of(order, book).handling

@@ -1,0 +1,286 @@
+"""Commands on cases: each is one transaction that checks, appends the event and updates the rows, or does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from casebook import states
+from casebook.calendar import Calendar
+from casebook.errors import CaseError
+from casebook.handling import commands as do
+from casebook.handling.decide import Decision, decide
+from casebook.handling.record import CASE_FIELDS, CaseRecord, whole_ms
+from casebook.handling.scene import Scene
+from casebook.hashchain import GENESIS
+from casebook.numbering import new_query_code
+from casebook.privacy import Privacy
+from casebook.roles import Actor
+from casebook.rulebook import Rulebook, city_day
+from casebook.store.calendar import Days
+from casebook.store.cases import QUERY_CODE, next_number
+from casebook.store.citizens import citizen_of_call, keep_citizen
+from casebook.store.engine import reading
+from casebook.store.history import append_event
+from casebook.store.knowledge_answers import keep_answer
+from casebook.store.records import load_orders, read_case, select_case, write_case
+from casebook.store.schema import attachment, case_, event
+from casebook.store.telling import Channels, tell
+from casebook.store.timers import set_timers
+
+_C = TypeVar("_C", bound=do.Command)
+_STALE = "案件已被他人修改，请刷新后再操作。"
+# One statement, whose parameters alone differ: SQLAlchemy compiles it once.
+_NEW_CASE = insert(case_).returning(case_.c.id)
+_COUNTER = text(
+    "INSERT INTO case_counter (day, n) VALUES (:day, 1)"
+    " ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the citizen is told of a new case."""
+
+    case_no: str
+    query_code: str
+
+
+class Casework:
+    """The commands."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        privacy: Privacy,
+        book: Rulebook,
+        clock: Callable[[], datetime],
+        channels: Channels | None = None,
+    ) -> None:
+        self._engine = engine
+        self._privacy = privacy
+        self.book = book
+        self._clock = clock
+        self._channels: Channels = channels or {}
+        self._days = Days()
+
+    def register(self, command: do.Register, *, channel: str, actor: Actor, idempotency_key: str) -> Registered:
+        """Register a demand that has no case yet (E1). The same key again: the same case.
+
+        Raises CaseError forbidden, guard, bad_value, key_reused.
+        """
+        key, now = f"{actor.name}:{idempotency_key}", whole_ms(self._clock())
+        command = _whole_ms(command)
+        try:
+            with self._engine.begin() as connection:
+                scene = self._scene(connection, actor, now)
+                case_no, code = next_number(connection, now), new_query_code()
+                new = CaseRecord(case_no=case_no, channel=channel)
+                named = replace(
+                    new, citizen_id=keep_citizen(connection, self._privacy, command.phone, command.name, now)
+                )
+                decision = decide(named, command, scene)
+                decision = replace(decision, payload=_with_citizen(decision.payload, named.citizen_id))
+                place = f"{QUERY_CODE}:{case_no}"
+                row = {
+                    "case_no": case_no,
+                    "channel": channel,
+                    "query_code_enc": self._privacy.encrypt(code, place),
+                    "query_code_hmac": self._privacy.index(code, place),
+                    **{name: getattr(decision.case, name) for name in CASE_FIELDS},
+                }
+                case_id = connection.execute(_NEW_CASE, row).scalar_one()
+                self._record(connection, case_id, new, decision, actor, key, now, command.EVENT, last=(0, GENESIS))
+                return Registered(case_no, code)
+        except IntegrityError as error:
+            # Done before: the number just taken went back with the transaction, and that case is told again.
+            with reading(self._engine) as connection:
+                if done := self._registered(connection, key):
+                    return done
+            raise CaseError("stale_version", _STALE) from error
+
+    def try_out(self, command: do.Register, *, channel: str, actor: Actor) -> None:
+        """Decide on a registration and write nothing. Raises CaseError as `register`."""
+        with reading(self._engine) as connection:
+            scene = self._scene(connection, actor, whole_ms(self._clock()))
+        decide(CaseRecord(case_no="", channel=channel), _whole_ms(command), scene)
+
+    def execute(
+        self, case_no: str, command: do.Command, *, version: int | None, actor: Actor, idempotency_key: str
+    ) -> int:
+        """Do a command; the case's new version. `version` None: whatever it is (the hotline's own commands).
+
+        Raises CaseError not_found, stale_version, key_reused, and whatever the decision refuses with.
+        """
+        key, now = f"{actor.name}:{idempotency_key}", whole_ms(self._clock())
+        try:
+            with self._engine.begin() as connection:
+                return self.apply(connection, case_no, command, version=version, actor=actor, key=key, now=now)
+        except IntegrityError as error:
+            raise CaseError("stale_version", _STALE) from error
+
+    def apply(
+        self,
+        connection: Connection,
+        case_no: str,
+        command: do.Command,
+        *,
+        version: int | None,
+        actor: Actor,
+        key: str,
+        now: datetime,
+        calendar: Calendar | None = None,
+    ) -> int:
+        """As `execute`, within the transaction of a caller; by a `calendar` that this very transaction writes."""
+        row = connection.execute(select_case().where(case_.c.case_no == case_no).with_for_update()).first()
+        if row is None:
+            raise CaseError("not_found", "没有这个编号的案件。")
+        if _repeated(connection, key, row.id, command.EVENT):
+            return int(row.version)
+        if version is not None and row.version != version:
+            raise CaseError("stale_version", _STALE)
+        before = read_case(row._mapping, load_orders(connection, row.id))
+        command = _whole_ms(command)
+        scene = self._scene(connection, actor, now, self._other(connection, before, command))
+        if calendar is not None:
+            scene = replace(scene, calendar=calendar)
+        start = self._known_caller(connection, before, row.id, command, now)
+        decision = decide(start, command, scene)
+        decision = replace(decision, payload=_with_citizen(decision.payload, start.citizen_id, before.citizen_id))
+        write_case(connection, row.id, before, decision.case)
+        if isinstance(command, do.Attach):
+            _keep_attachment(connection, row.id, command, actor, now)
+        if isinstance(command, do.AnswerNow):
+            keep_answer(connection, before, command, actor.name, now)
+        self._record(connection, row.id, before, decision, actor, key, now, command.EVENT)
+        return decision.case.version
+
+    def _record(
+        self,
+        connection: Connection,
+        case_id: int,
+        before: CaseRecord,
+        decision: Decision,
+        actor: Actor,
+        key: str,
+        now: datetime,
+        kind: str,
+        last: tuple[int, str] | None = None,
+    ) -> None:
+        after = decision.case
+        append_event(
+            connection,
+            case_id,
+            after.case_no,
+            kind=kind,
+            actor=actor.name,
+            now=now,
+            from_state=before.state,
+            to_state=after.state,
+            payload=decision.payload,
+            idempotency_key=key,
+            last=last,
+        )
+        set_timers(connection, after.case_no, decision.timers)
+        if decision.told:
+            children = _children(connection, after) if after.state == states.CLOSED else []
+            tell(connection, after, decision.told, f"{after.case_no}:{after.version}", self._channels, now, children)
+
+    def _scene(self, connection: Connection, actor: Actor, now: datetime, other: CaseRecord | None = None) -> Scene:
+        year = f"DB{city_day(now).year}"
+
+        def next_supervision() -> str:
+            return f"{year}-{connection.execute(_COUNTER, {'day': year}).scalar_one():04d}"
+
+        return Scene(actor, now, self.book, self._days.calendar(connection), next_supervision, other)
+
+    def report_by(self, connection: Connection, now: datetime) -> datetime:
+        """By when a unit reports on a supervision order that the hotline issues itself."""
+        return self._days.calendar(connection).deadline(now, self.book.deadlines.supervise_wd)
+
+    def _other(self, connection: Connection, case: CaseRecord, command: do.Command) -> CaseRecord | None:
+        """The master that a merge names, or that a merged case has."""
+        number = command.master_no if isinstance(command, do.Merge) else case.master_no
+        if not number:
+            return None
+        # Held, so that nobody merges the master away at the same moment.
+        row = connection.execute(select_case().where(case_.c.case_no == number).with_for_update()).first()
+        return read_case(row._mapping, ()) if row is not None else None
+
+    def _known_caller(
+        self, connection: Connection, case: CaseRecord, case_id: int, command: do.Command, now: datetime
+    ) -> CaseRecord:
+        """A draft that is registered gets its citizen: by the number that was given, else by the call's."""
+        if not isinstance(command, do.Register) or command.anonymous:
+            return case
+        if command.phone.strip():
+            found = keep_citizen(connection, self._privacy, command.phone, command.name, now)
+        else:
+            call_id = connection.execute(select(case_.c.call_id).where(case_.c.id == case_id)).scalar_one()
+            found = citizen_of_call(connection, self._privacy, call_id, command.name, now) if call_id else None
+        return replace(case, citizen_id=found)
+
+    def _registered(self, connection: Connection, key: str) -> Registered | None:
+        """The case that this very command made before. Raises CaseError key_reused."""
+        done = connection.execute(
+            select(event.c.type, event.c.from_state, case_.c.case_no, case_.c.query_code_enc)
+            .join(case_, case_.c.id == event.c.case_id)
+            .where(event.c.idempotency_key == key)
+        ).first()
+        if done is None:
+            return None
+        if (done.type, done.from_state) != (do.Register.EVENT, states.NEW):
+            raise CaseError("key_reused", "这个请求编号已用于另一个操作。")
+        code = self._privacy.decrypt(done.query_code_enc, f"{QUERY_CODE}:{done.case_no}")
+        return Registered(done.case_no, code)
+
+
+def _repeated(connection: Connection, key: str, case_id: int, kind: str) -> bool:
+    """Whether this very command was done before. Raises CaseError key_reused for a key of another command."""
+    done = connection.execute(select(event.c.case_id, event.c.type).where(event.c.idempotency_key == key)).first()
+    if done is None:
+        return False
+    if (done.case_id, done.type) != (case_id, kind):
+        raise CaseError("key_reused", "这个请求编号已用于另一个操作。")
+    return True
+
+
+def _whole_ms(command: _C) -> _C:
+    """The command with its moments as exact as the history keeps them."""
+    values = {one.name: getattr(command, one.name) for one in fields(command)}
+    moments = {name: whole_ms(value) for name, value in values.items() if isinstance(value, datetime)}
+    return replace(command, **moments) if moments else command
+
+
+def _with_citizen(payload: Mapping[str, Any], citizen_id: int | None, before: int | None = None) -> dict[str, Any]:
+    """The payload, with the citizen that the store found for the case."""
+    if citizen_id == before:
+        return dict(payload)
+    return {**payload, "set": {**payload["set"], "citizen_id": citizen_id}}
+
+
+def _keep_attachment(connection: Connection, case_id: int, command: do.Attach, actor: Actor, now: datetime) -> None:
+    connection.execute(
+        insert(attachment).values(
+            case_id=case_id,
+            file_name=command.file_name,
+            media_type=command.media_type,
+            size=command.size,
+            sha256=command.sha256,
+            added_by=actor.name,
+            added_at=now,
+        )
+    )
+
+
+def _children(connection: Connection, master: CaseRecord) -> Sequence[CaseRecord]:
+    """The cases that were merged into this one: their citizens are told too."""
+    rows = connection.execute(
+        select_case().where(case_.c.master_no == master.case_no, case_.c.state == states.MERGED).order_by(case_.c.id)
+    )
+    return [read_case(row._mapping, ()) for row in rows]

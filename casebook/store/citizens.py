@@ -1,0 +1,95 @@
+"""Citizens: one row a telephone number. Number and name are encrypted, found by an index, shown by a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from casebook.privacy import Privacy, mask_number, normalise_number
+from casebook.store.engine import reading
+from casebook.store.schema import call, case_, citizen
+
+AUDIENCE = "citizen:"
+_INDEX = "ani"
+"""The same index as of a call's number: whoever calls is found among those who had cases."""
+
+
+def keep_citizen(connection: Connection, privacy: Privacy, phone: str, name: str, now: datetime) -> int | None:
+    """The id of whoever has this number; a name that was not known yet is added. None without a number."""
+    number = normalise_number(phone)
+    if not number:
+        return None
+    index = privacy.index(number, _INDEX)
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = {
+        "phone_enc": privacy.encrypt(number, f"citizen.phone:{index}"),
+        "phone_hmac": index,
+        "phone_masked": mask_number(number),
+        "name_enc": privacy.encrypt(name, f"citizen.name:{index}") if name else None,
+        "created_at": now,
+    }
+    statement = dialect.insert(citizen).on_conflict_do_nothing(index_elements=["phone_hmac"]).returning(citizen.c.id)
+    new: int | None = connection.execute(statement, values).scalar_one_or_none()
+    if new is not None:
+        return new
+    known = connection.execute(
+        select(citizen.c.id, citizen.c.name_enc, citizen.c.phone_enc).where(citizen.c.phone_hmac == index)
+    ).one()
+    again = {"phone_enc": values["phone_enc"], "erased_at": None} if known.phone_enc is None else {}
+    if name and known.name_enc is None:
+        again["name_enc"] = values["name_enc"]
+    if again:
+        connection.execute(update(citizen).where(citizen.c.id == known.id).values(again))
+    return int(known.id)
+
+
+def citizen_of_call(connection: Connection, privacy: Privacy, call_id: str, name: str, now: datetime) -> int | None:
+    """The caller of a call, as a citizen; None for a call without a number."""
+    found = connection.execute(select(call.c.ani_enc).where(call.c.call_id == call_id)).first()
+    if found is None or found.ani_enc is None:
+        return None
+    return keep_citizen(connection, privacy, privacy.decrypt(found.ani_enc, f"call.ani:{call_id}"), name, now)
+
+
+class CitizenPhones(Mapping[str, str]):
+    """The numbers behind the names that notices to citizens are addressed to (`citizen:<id>`)."""
+
+    def __init__(self, engine: Engine, privacy: Privacy) -> None:
+        self._engine = engine
+        self._privacy = privacy
+
+    def __getitem__(self, name: str) -> str:
+        number = name.removeprefix(AUDIENCE)
+        if number == name or not number.isdecimal():
+            raise KeyError(name)
+        statement = select(citizen.c.phone_enc, citizen.c.phone_hmac).where(citizen.c.id == int(number))
+        with reading(self._engine) as connection:
+            row = connection.execute(statement).first()
+        if row is None or row.phone_enc is None:
+            raise KeyError(name)
+        return self._privacy.decrypt(row.phone_enc, f"citizen.phone:{row.phone_hmac}")
+
+    def __iter__(self) -> Iterator[str]:
+        with reading(self._engine) as connection:
+            ids = connection.scalars(select(citizen.c.id).where(citizen.c.phone_enc.is_not(None))).all()
+        return (f"{AUDIENCE}{one}" for one in ids)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def forget_callers(connection: Connection, keep: timedelta, now: datetime) -> int:
+    """Erase name and number of citizens whose every case was over before `now - keep`; how many. Their cases stay."""
+    recent = select(case_.c.id).where(
+        case_.c.citizen_id == citizen.c.id,
+        (case_.c.closed_at.is_(None)) | (case_.c.closed_at > now - keep),
+    )
+    done = connection.execute(
+        update(citizen)
+        .where(citizen.c.erased_at.is_(None), citizen.c.created_at <= now - keep, ~recent.exists())
+        .values(phone_enc=None, name_enc=None, phone_masked="", erased_at=now)
+    )
+    return done.rowcount

@@ -1,0 +1,43 @@
+"""What comes of a command is told: to units and roles in the console, to the citizen by whatever channel is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from casebook.handling.record import CaseRecord
+from casebook.handling.scene import Told
+from casebook.store.citizens import AUDIENCE
+from casebook.store.notices import IN_APP, Address, Notice, send
+
+Channels = Mapping[str, Sequence[str]]
+"""The channels of `citizen` and of `unit` (units and roles of the house)."""
+
+
+def tell(
+    connection: Connection,
+    case: CaseRecord,
+    told: Iterable[Told],
+    key: str,
+    channels: Channels,
+    now: datetime,
+    children: Sequence[CaseRecord] = (),
+) -> None:
+    """Write an event's notices into its transaction. The citizens of merged cases hear what their master's hears."""
+    for one in told:
+        if one.audience != "citizen":
+            addresses = [Address(name, one.audience) for name in channels.get("unit", (IN_APP,))]
+            _send(connection, case.case_no, one, f"{key}:{one.kind}:{one.audience}", addresses, now)
+            continue
+        for heard in (case, *children):
+            if heard.citizen_id is not None:
+                addresses = [Address(name, f"{AUDIENCE}{heard.citizen_id}") for name in channels.get("citizen", ())]
+                _send(connection, heard.case_no, one, f"{key}:{one.kind}:{heard.case_no}", addresses, now)
+
+
+def _send(
+    connection: Connection, case_no: str, told: Told, key: str, addresses: Sequence[Address], now: datetime
+) -> None:
+    send(connection, Notice(told.kind, key, case_no, told.title, told.text), {told.kind: addresses}, now)

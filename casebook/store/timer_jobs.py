@@ -1,0 +1,89 @@
+"""What happens when a case's timer is due: what is found then decides. A timer whose moment has been overtaken (signed,
+extended, reopened) does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from casebook import states
+from casebook.errors import CaseError
+from casebook.handling import commands as do
+from casebook.handling.record import LEAD, CaseRecord, OrderRecord, whole_ms
+from casebook.handling.scene import mark
+from casebook.roles import THE_SYSTEM
+from casebook.store.casework import Casework
+from casebook.store.records import load_orders, read_case, select_case
+from casebook.store.schema import case_, unit_post, user_
+from casebook.store.timers import short
+
+_CHIEF = "单位主要负责人"
+
+
+def run_timer(connection: Connection, casework: Casework, payload: Mapping[str, Any], now: datetime) -> None:
+    """Do what a timer is for, where it still means the same; within the transaction that marks its job as done."""
+    case_no, kind = str(payload["case_no"]), str(payload["kind"])
+    row = connection.execute(select_case().where(case_.c.case_no == case_no).with_for_update()).first()
+    if row is None:
+        return
+    case = read_case(row._mapping, load_orders(connection, row.id))
+    order = next((one for one in case.orders if one.seq == int(payload["order"]) and one.open), None)
+    command = _command(connection, casework, case, order, kind, str(payload["marks"]), now)
+    if command is None:
+        return
+    key = f"{THE_SYSTEM.name}:{kind}:{case_no}:{payload['order']}:{short(str(payload['marks']))}"
+    at = whole_ms(now)
+    try:
+        casework.apply(connection, case_no, command, version=None, actor=THE_SYSTEM, key=key, now=at)
+    except CaseError as error:
+        # Decided before anything is written: the case is not in a state for it any more.
+        if error.code not in ("bad_state", "guard"):
+            raise
+
+
+def _command(
+    connection: Connection,
+    casework: Casework,
+    case: CaseRecord,
+    order: OrderRecord | None,
+    kind: str,
+    marks: str,
+    now: datetime,
+) -> do.Command | None:
+    match kind:
+        case "archive":
+            return do.Archive() if case.closed_at is not None and mark(case.closed_at) == marks else None
+        case "auto_sign" if order is not None and order.signed_at is None and order.returned_at is None:
+            return do.Sign() if order.role == LEAD else do.CoSign(unit=order.unit)
+        case "auto_sign" if order is not None and order.signed_at is None and order.final:
+            return do.Sign()
+        case "resume" if order is not None and order.suspended_at is not None:
+            return do.Resume()
+        case "urge_yellow" | "urge_red" if order is not None and _stands(case, order, marks):
+            return do.Urge(note="即将到期，请抓紧办理。" if kind == "urge_yellow" else "已超期，请立即办理。")
+        case "supervise" if order is not None and order.unanswered >= 2 and not case.supervision:
+            report_by = casework.report_by(connection, now)
+            leader = _chief(connection, order.unit)
+            return do.Supervise(leader=leader, report_by=report_by, note="两次催办没有答复")
+    return None
+
+
+def _stands(case: CaseRecord, order: OrderRecord, marks: str) -> bool:
+    """Whether the unit still has the order under the due time for which the timer was set."""
+    due = mark(order.due_at) if order.due_at else ""
+    return case.state in (states.DISPATCHED, states.HANDLING) and due == marks and order.fed_back_at is None
+
+
+def _chief(connection: Connection, unit: str) -> str:
+    found = connection.execute(
+        select(user_.c.display_name)
+        .join(unit_post, unit_post.c.user_id == user_.c.id)
+        .where(unit_post.c.unit == unit, unit_post.c.kind == "chief", unit_post.c.to_at.is_(None))
+        .order_by(unit_post.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found or _CHIEF

@@ -1,0 +1,88 @@
+"""Compares with Twilio what the webhooks told: a call whose end was never reported, a recording that nobody reported.
+
+Webhooks get lost while a server is away. Everything this does may be done twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from ivr import events
+from ivr.service import CallService
+from ivr.twilio.cloud import Cloud, CloudError
+from ivr.twilio.driver import recording_path
+from ivr.twilio.outcomes import CALL_SID, OVER, RECORDING_SID
+
+_SILENT_FOR = timedelta(minutes=5)
+_RECORDINGS_OF = timedelta(hours=24)
+_MOST_CALLS = 200
+_SWEEP_S = 60.0
+
+
+class Reports(Protocol):
+    """The store's side."""
+
+    def silent_calls(self, carrier: str, before: datetime, limit: int) -> list[str]:
+        """Open calls of which nothing was heard since a moment."""
+
+    def not_expected(self, paths: Iterable[str]) -> set[str]:
+        """Recordings that nobody has reported."""
+
+    def expect_recording(self, call_id: str, recording_sid: str, path: str, now: datetime) -> None:
+        """See to it that a recording is fetched."""
+
+
+class CloudReaper:
+    """Sweeps in a thread of the worker."""
+
+    def __init__(self, cloud: Cloud, service: CallService, reports: Reports, clock: Callable[[], datetime]) -> None:
+        self._cloud = cloud
+        self._service = service
+        self._reports = reports
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="twilio", daemon=True)
+
+    def start(self) -> None:
+        """Sweep at once, and then again and again."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the sweep under way."""
+        self._stop.set()
+        self._thread.join(timeout=15)
+
+    def sweep(self) -> None:
+        """One comparison. Raises CloudError, and what the store raises."""
+        now = self._clock()
+        for call_id in self._reports.silent_calls("twilio", now - _SILENT_FOR, _MOST_CALLS):
+            if self._cloud.call(call_id).status in OVER:
+                answer = self._service.pending(call_id)
+                if answer is not None:
+                    self._service.step(call_id, answer.seq, events.CallerGone())
+                    structlog.get_logger().info("call ended", call_id=call_id)
+        lying = {
+            recording_path(one.call_sid, one.recording_sid): one
+            for one in self._cloud.recordings_since(now - _RECORDINGS_OF)
+            if CALL_SID.fullmatch(one.call_sid) and RECORDING_SID.fullmatch(one.recording_sid)
+        }
+        for path in self._reports.not_expected(lying):
+            one = lying[path]
+            self._reports.expect_recording(one.call_sid, one.recording_sid, path, now)
+            structlog.get_logger().info("recording found", call_id=one.call_sid)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.sweep()
+            except CloudError as error:
+                structlog.get_logger().warning("twilio cannot be compared with", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - the next sweep tries again
+                structlog.get_logger().error("sweep failed", error=type(error).__name__)
+            if self._stop.wait(_SWEEP_S):
+                return

@@ -1,0 +1,111 @@
+"""What is kept up over the years: the calendar, the anchors, and whom the hotline may still know."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from casebook.calendar import SpecialDay
+from casebook.errors import CaseError
+from casebook.handling import commands as do
+from casebook.numbering import ZONE
+from casebook.privacy import mask_text
+from casebook.store.citizens import CitizenPhones
+from casebook.store.nightly import plan_night, run_night
+from casebook.store.recounting import correct_year, read_days
+from casebook.store.schema import anchor, case_, citizen, outbox
+from casebook.store.verify import verify_chains
+from casebook.tables import read_table
+from tests.casebook.conftest import Desk
+from tests.casebook.play import AGENT, DISPATCHER, book
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZONE)
+
+
+def test_a_holiday_that_is_announced_late_gives_more_time_and_never_less(desk: Desk) -> None:
+    desk.now = at("2026-12-28T09:00")
+    case_no = desk.open(demand="help")
+    desk.do(case_no, AGENT, do.ToTriage())
+    before = desk.do(case_no, DISPATCHER, do.Dispatch())
+    assert before.due_at == at("2027-01-06")  # 29, 30, 31 December, 4, 5 January: the 1st is a holiday already
+    notice = "日期,班休,名称\n2027-01-01,休,元旦\n2027-01-04,休,元旦\n2027-01-09,班,调休\n"
+    days = read_days(read_table(notice.encode()), 2027)
+    assert correct_year(desk.engine, desk.casework, 2027, days, "国办发明电", desk.now) == 1
+    case = desk.case(case_no)
+    assert case.due_at == case.orders[0].due_at == at("2027-01-07")
+    assert case.first_due_at == before.first_due_at
+    assert correct_year(desk.engine, desk.casework, 2027, [], "更正", desk.now) == 0
+    assert desk.case(case_no).due_at == at("2027-01-07")
+    assert verify_chains(desk.engine) == []
+
+
+@pytest.mark.parametrize("line", ["2026-01-01,休,x", "someday,休,x", "2027-01-01,放假,x"])
+def test_a_list_of_days_with_a_mistake_is_refused_by_its_line(line: str) -> None:
+    with pytest.raises(CaseError, match="Line 2"):
+        read_days(read_table(f"日期,班休,名称\n{line}\n".encode()), 2027)
+
+
+def test_each_night_the_day_before_gets_its_anchor_and_the_next_night_is_planned(desk: Desk) -> None:
+    desk.open()
+    with desk.engine.begin() as connection:
+        plan_night(connection, desk.now)
+        run_night(connection, book(), date(2026, 11, 23), desk.now + timedelta(days=1))
+    with desk.engine.begin() as connection:
+        assert connection.scalars(select(anchor.c.events)).all() == [1]
+        runs = connection.scalars(select(outbox.c.run_at).where(outbox.c.kind == "nightly").order_by(outbox.c.id))
+        assert list(runs) == [at("2026-11-24T00:10"), at("2026-11-25T00:10")]
+
+
+def test_a_caller_of_long_ago_is_forgotten_and_the_case_stays(desk: Desk) -> None:
+    old, recent = desk.open(1), desk.open(2)
+    with desk.engine.begin() as connection:
+        connection.execute(update(case_).where(case_.c.case_no == old).values(closed_at=desk.now))
+        connection.execute(update(case_).where(case_.c.case_no == recent).values(closed_at=None))
+    phones = CitizenPhones(desk.engine, desk.privacy)
+    assert sorted(phones.values()) == ["+8613800000001", "+8613800000002"]
+    with desk.engine.begin() as connection:
+        run_night(connection, book(), date(2036, 12, 1), desk.now + timedelta(days=3651))
+    assert list(phones.values()) == ["+8613800000002"]
+    with desk.engine.begin() as connection:
+        rows = connection.execute(select(citizen.c.phone_enc, citizen.c.name_enc).order_by(citizen.c.id)).all()
+    assert rows[0] == (None, None)
+    assert desk.case(old).title == "物业不修电梯"
+    assert desk.open(1)  # who calls again is known again
+    assert len(list(phones)) == 2
+
+
+def test_numbers_in_free_text_are_masked() -> None:
+    text = "身份证32070519900101123X，电话13851235678，卡号6222021234567890123，编号20261123000001"
+    masked = "身份证**************123X，电话*******5678，卡号***************0123，编号20261123000001"
+    assert mask_text(text) == masked
+
+
+def test_a_unit_that_was_dissolved_hands_its_work_to_its_successor(desk: Desk) -> None:
+    rules = book()
+    assert rules.current_unit("xinpu", desk.now).code == "haizhou"
+    assert rules.current_unit("xinpu", at("2012-05-01")).code == "xinpu"
+    assert rules.region("新浦区", desk.now) == "海州区"
+
+
+def test_the_row_that_says_most_of_matter_and_region_decides(desk: Desk) -> None:
+    rules, now = book(), desk.now
+    found = {
+        (matter, region): row.unit if (row := rules.route(matter, region, now)) else ""
+        for matter, region in (
+            ("物业管理", "海州区"),
+            ("物业管理", ""),
+            ("房屋质量与维修", "海州区"),
+            ("供电", "东海县"),
+            ("", ""),
+        )
+    }
+    assert list(found.values()) == ["haizhou", "zhujian", "zhujian", "gongdian", ""]
+
+
+def test_a_special_day_is_kept_only_where_it_differs_from_its_weekday() -> None:
+    days = read_days(read_table("日期,班休,名称\n2027-01-02,休,元旦\n2027-01-03,班,调休\n".encode()), 2027)
+    assert days == [SpecialDay(date(2027, 1, 3), True, "调休")]

@@ -1,0 +1,87 @@
+"""A citizen speaks of danger to the voicemail and hangs up: within a minute somebody is told."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import select
+
+from casebook.store.schema import alert, call, recording
+from config.settings import CITY
+from tests.e2e.calls import to_the_beep
+from tests.e2e.conftest import EVERYTHING, Said
+from tests.e2e.hotline import TestLine, running
+from tests.pbx.audio import Silence, Speech
+
+SECRET = "sixteen letters and more"
+
+
+@pytest.fixture
+def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A duty room's webhook: its address, and what it was told with a right signature."""
+    notices: list[dict[str, Any]] = []
+
+    class DutyRoom(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            signed = self.headers["X-Hotline-Timestamp"].encode() + b"." + body
+            right = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+            if self.headers["X-Hotline-Signature"] == f"sha256={right}":
+                notices.append(json.loads(body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), DutyRoom)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/", notices
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+def test_an_alarm_is_raised_and_told_within_a_minute_of_the_hang_up(
+    told: tuple[str, list[dict[str, Any]]], tmp_path: Path, pbx_prefix: Path, model: Path, speech: list[Said]
+) -> None:
+    said = next((one for one in speech if one.text), None)
+    if said is None:
+        pytest.skip("no speech whose text is known")
+    city = tmp_path / "city"
+    shutil.copytree(CITY, city, ignore=shutil.ignore_patterns("prompts"))
+    (city / "prompts").symlink_to(CITY / "prompts")
+    # The test model knows two speakers' sentences only: the first words of one of them are made danger words.
+    words = yaml.safe_load((city / "alarms.yaml").read_text(encoding="utf-8"))
+    words["categories"][0]["phrases"] += [said.text[:3], said.text[:4], said.text[2:6]]
+    (city / "alarms.yaml").write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
+    address, notices = told
+    settings = {
+        "HOTLINE_CITY_DIR": str(city),
+        "HOTLINE_NOTIFY_WEBHOOK_URL": address,
+        "HOTLINE_NOTIFY_WEBHOOK_SECRET": SECRET,
+    }
+    with running(TestLine(tmp_path / "line", pbx_prefix, model, **settings), *EVERYTHING) as line:
+        line.caller.place([*to_the_beep(), Speech(said.samples), Silence(0.5)], hang_up=True, limit_s=60)
+        line.wait(lambda: bool(notices), 60, "nobody was told")
+        assert len(notices) == 1
+        [raised] = line.rows(
+            select(alert.c.raised_at, alert.c.category, call.c.ended_at)
+            .join(recording, recording.c.id == alert.c.recording_id)
+            .join(call, call.c.call_id == recording.c.call_id)
+        )
+        assert raised.category == "fire"
+        assert (raised.raised_at - raised.ended_at).total_seconds() < 60
+        assert notices[0]["kind"] == "alert"
+        assert notices[0]["case_no"] == line.voicemails()[0].case_no
