@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from casebook.linkage import is_signed
+from casebook.roles import Actor
 from casebook.store.linkage import Incoming, Linkage, tell_platforms
 from casebook.store.outbox import MAX_ATTEMPTS
 from casebook.store.schema import outbox
@@ -100,7 +101,13 @@ def linked_case(store: Store) -> str:
 
 def register(store: Store, case_no: str) -> None:
     store.voicemails.register(
-        case_no, version=1, actor="wangmin", title="退款", body="退款纠纷", demand="complaint", idempotency_key="k"
+        case_no,
+        version=1,
+        actor=Actor("wangmin", "reviewer"),
+        title="退款",
+        body="退款纠纷",
+        demand="complaint",
+        idempotency_key="k",
     )
 
 
