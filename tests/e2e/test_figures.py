@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from call_router.board_feed import META, PREFIX
 from casebook.indicators_telephone import ABANDONED, ANSWERED, REFUSED, WAITING
 from casebook.store.schema import call, call_session, case_
-from casebook.store.telephone import Telephone
+from casebook.store.telephone import LOST, Telephone
 from casebook.store.telephone_figures import TelephoneFigures
 from tests.e2e.calls import leave_message
 from tests.e2e.hotline import TestLine, running
@@ -172,3 +172,33 @@ def test_a_conversation_that_ended_while_nobody_followed_is_still_an_answered_ca
         line.wait(lambda: line.outcome_of("13670000001") == "answered", 40, "no record of the answer")
     finally:
         phone.stop()
+
+
+def test_after_the_pbx_died_board_and_figures_are_true_again(line: TestLine, tmp_path: Path) -> None:
+    began, telephone = datetime.now(UTC) - timedelta(seconds=1), Telephone(line.engine)
+    secret = (line.settings.data_dir / "secrets" / "agent-1001").read_text().strip()
+    phone = AgentPhone(tmp_path, line.settings.sip_port, "1001", secret, talk_ms=120_000)
+    try:
+        line.wait(lambda: available(line, "1001"), 60, "the agent is not registered")
+        process, _ = line.caller.start([*TO_AN_AGENT, Silence(60)], calls=8, rate=4, number="136800[call_number]")
+        line.wait(lambda: board(line).get("queue:agents", {}).get("waiting") == 7, 60, "the board does not show seven")
+        line.wait(lambda: shows_conversation(line), 20, "the board does not show the conversation")
+        line.kill("pbx")
+        line.wait(lambda: board(line) == {}, 20, "the board shows what nobody can know")
+        line.start("pbx")
+        process.kill()
+        process.wait()
+    finally:
+        phone.stop()
+    line.wait(lambda: "queue:agents" in board(line), 30, "the board does not come back")
+    assert board(line)["queue:agents"]["waiting"] == 0
+    assert not any(key.startswith("call:") for key in board(line))
+
+    def ends() -> Counter[str]:
+        return Counter(row.outcome for row in line.rows(select(call.c.outcome).where(call.c.ended_at.is_not(None))))
+
+    line.wait(lambda: ends().total() == 8, 40, "calls stay open")
+    assert ends() == {"answered": 1, "abandoned": 7}
+    visits = telephone.visits(began, datetime.now(UTC))
+    assert Counter(visit.outcome for visit in visits) == {ANSWERED: 1, LOST: 7}
+    assert [visit.talk_s for visit in visits if visit.outcome == ANSWERED] == [None], "nobody can tell how long"
