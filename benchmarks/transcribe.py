@@ -52,7 +52,7 @@ class Ours:
         settings = _settings(model, folder)
         self._hotline = Hotline(settings)
         self._hotline.upgrade()
-        self._worker = Worker(self._hotline, jobs.Jobs(self._hotline.outbox, handlers(settings), utc_now))
+        self._worker = Worker(self._hotline, jobs.Jobs(self._hotline.outbox, handlers(self._hotline), utc_now))
 
     def __call__(self, file: Path) -> None:
         """A voicemail with this sound is kept and transcribed."""
@@ -145,7 +145,8 @@ def throughput(arguments: argparse.Namespace, workers: int) -> float:
             done = sorted(connection.execute(select(outbox.c.done_at)).scalars())
         hotline.close()
     tenth = len(done) // 10
-    return (len(done) - 2 * tenth) / (done[-1 - tenth] - done[tenth - 1]).total_seconds()
+    seconds: float = (done[-1 - tenth] - done[tenth - 1]).total_seconds()
+    return (len(done) - 2 * tenth) / seconds
 
 
 def _wait_until_done(hotline: Hotline, count: int) -> None:

@@ -40,12 +40,12 @@ def worker(model: Path, city: Path, tmp_path: Path) -> Iterator[Worker]:
     settings = Settings(data_dir=tmp_path / "data", city_dir=city, secret_key=SECRET, vosk_model=model)
     hotline = Hotline(settings)
     hotline.upgrade()
-    yield Worker(hotline, jobs.Jobs(hotline.outbox, handlers(settings), utc_now))
+    yield Worker(hotline, jobs.Jobs(hotline.outbox, handlers(hotline), utc_now))
     hotline.close()
 
 
 def test_every_file_has_one_clear_state_and_the_worker_goes_on(worker: Worker, tmp_path: Path) -> None:
-    wanted = {}
+    wanted: dict[str, tuple[str, str | None]] = {}
     for make, reason in REJECTED.values():
         case_no, path = worker.voicemail()
         make(path)
@@ -79,7 +79,7 @@ def test_a_danger_word_is_an_alert_in_the_transcripts_own_transaction(
     words["categories"][0]["phrases"].append(heard.strip("。，")[:4])
     (city / "alarms.yaml").write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
 
-    again = Worker(worker.hotline, jobs.Jobs(worker.hotline.outbox, handlers(worker.hotline.settings), utc_now), 10)
+    again = Worker(worker.hotline, jobs.Jobs(worker.hotline.outbox, handlers(worker.hotline), utc_now), 10)
     case_no, path = again.voicemail()
     shutil.copy(table.parent / f"{row['id']}.wav", path)
     again.work()
@@ -95,7 +95,7 @@ def test_without_a_model_a_voicemail_waits_and_no_attempt_is_counted(city: Path,
     settings = Settings(data_dir=tmp_path / "data", city_dir=city, secret_key=SECRET)
     hotline = Hotline(settings)
     hotline.upgrade()
-    worker = Worker(hotline, jobs.Jobs(hotline.outbox, handlers(settings), utc_now))
+    worker = Worker(hotline, jobs.Jobs(hotline.outbox, handlers(hotline), utc_now))
     case_no, path = worker.voicemail()
     write_wav(path, voice_like(2))
     worker.work()

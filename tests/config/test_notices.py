@@ -84,7 +84,7 @@ def test_a_channel_that_is_not_set_up_is_left_out() -> None:
 
 
 def test_a_webhook_is_signed_and_names_its_key(receiver: Receiver) -> None:
-    notifier(with_webhook(receiver.url)).deliver("webhook", MESSAGE)
+    notifier(with_webhook(receiver.url), {}).deliver("webhook", MESSAGE)
     [(path, headers, body)] = receiver.requests
     assert path == "/duty"
     signed = headers["X-Hotline-Timestamp"].encode() + b"." + body
@@ -97,7 +97,7 @@ def test_a_webhook_is_signed_and_names_its_key(receiver: Receiver) -> None:
 def test_a_text_message_goes_to_the_number_behind_the_name(receiver: Receiver) -> None:
     receiver.status = 201
     message = Message(**{name: getattr(MESSAGE, name) for name in MESSAGE.__slots__} | {"to": "duty:1"})
-    notifier(with_sms(receiver.url)).deliver("sms", message)
+    notifier(with_sms(receiver.url), {}).deliver("sms", message)
     [(path, headers, body)] = receiver.requests
     assert path == f"/2010-04-01/Accounts/{SID}/Messages.json"
     assert headers["Authorization"].startswith("Basic ")
@@ -110,16 +110,16 @@ def test_a_text_message_goes_to_the_number_behind_the_name(receiver: Receiver) -
 def test_anything_but_a_success_is_tried_again(receiver: Receiver, status: int) -> None:
     receiver.status = status
     with pytest.raises(Undelivered, match=str(status)) as error:
-        notifier(with_webhook(receiver.url)).deliver("webhook", MESSAGE)
+        notifier(with_webhook(receiver.url), {}).deliver("webhook", MESSAGE)
     assert SECRET not in str(error.value)
     assert len(receiver.requests) == 1, "a redirection is not followed: it would carry the notice elsewhere"
 
 
 def test_nobody_there_is_tried_again() -> None:
     with pytest.raises(Undelivered):
-        notifier(with_webhook("http://127.0.0.1:1")).deliver("webhook", MESSAGE)
+        notifier(with_webhook("http://127.0.0.1:1"), {}).deliver("webhook", MESSAGE)
     with pytest.raises(Undelivered, match="not set up"):
-        notifier(Settings()).deliver("webhook", MESSAGE)
+        notifier(Settings(), {}).deliver("webhook", MESSAGE)
 
 
 @pytest.mark.parametrize("text", ["alert: console", "alert: [fax]", "- alert", "alert: ["])

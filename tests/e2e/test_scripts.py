@@ -46,9 +46,12 @@ def timeline(acts: Sequence[str], said: Samples) -> Timeline:
                 if rest == "3" and acts[n - 1].startswith("press 2"):
                     does += SKIP
             case "say":
-                does += [Speech(said), *([] if rest == "and leave" else [Silence(0.3), Key("#")])]
+                does.append(Speech(said))
+                if rest != "and leave":
+                    does += [Silence(0.3), Key("#")]
             case "reach":
-                does += [Silence(1.0), Key("1"), *SKIP] if rest == "nobody" else [Silence(9)]
+                nobody: Timeline = [Silence(1.0), Key("1"), *SKIP]
+                does += nobody if rest == "nobody" else [Silence(9)]
             case "wait":
                 does.append(Silence(30))
             case "leave":

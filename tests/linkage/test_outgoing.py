@@ -105,7 +105,7 @@ def register(store: Store, case_no: str) -> None:
         version=1,
         actor=Actor("wangmin", "reviewer"),
         title="退款",
-        body="退款纠纷",
+        body="退款纠纷未处理，请核实",
         demand="complaint",
         idempotency_key="k",
     )

@@ -27,10 +27,12 @@ from casebook.store.files import Files
 from casebook.store.knowledge import Knowledge
 from casebook.store.knowledge_gaps import KnowledgeGaps
 from casebook.store.knowledge_index import KnowledgeSearch
+from casebook.store.linkage import Linkage
 from casebook.store.notices import Inbox
 from casebook.store.public import PublicCases, PublicQuery
 from casebook.store.queries import Cases
 from casebook.store.suggestions import Suggestions
+from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
 from casebook.suggest.adviser import Adviser, Model
@@ -84,6 +86,10 @@ class Pages:
                 readiness=dict,
                 clock=self.clock,
                 cookie_secure=False,
+                telephone=TelephoneFigures(self.engine),
+                linkage=Linkage(self.engine, self.privacy, {}),
+                platforms={},
+                linkage_secrets={},
                 knowledge=KnowledgeDeps(
                     entries=Knowledge(self.engine, self.clock),
                     search=KnowledgeSearch(self.engine, self.clock),
