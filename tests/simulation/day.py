@@ -145,6 +145,9 @@ class Day:
                 citizen.end = "informed"
                 return Digits(citizen.known_case[1])
             return Digits("0000")
+        if "callback_offer" in prompts and random.random() < 0.6:
+            citizen.end = "callback"
+            return Digits("1")
         if "voicemail_review" in prompts:
             key = random.choice("1111113279-h")
             return Digits(key) if key.isdecimal() else NoInput() if key == "-" else CallerGone()
