@@ -56,7 +56,7 @@ def signatures(settings: Settings) -> Signatures:
 
 def fallback(hotline: Hotline) -> Fallback:
     """Documents that need no state."""
-    agents = hotline.directory.plan("queue:agents", "", utc_now())
+    agents = hotline.router.plan("queue:agents", "", utc_now())
     if not agents:
         raise SettingsError("lines.yaml has no queue 'agents', where callers go when all else fails")
     return Fallback(_addresses(hotline), _targets(hotline.settings), agents[0])
@@ -246,4 +246,4 @@ def _targets(settings: Settings) -> Targets:
 
 
 def _outbound_service(hotline: Hotline, file: str) -> CallService:
-    return CallService(hotline.store, hotline.directory, load_flow(hotline.settings.city_dir, file), utc_now)
+    return CallService(hotline.store, hotline.router, load_flow(hotline.settings.city_dir, file), utc_now)

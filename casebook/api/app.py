@@ -12,6 +12,7 @@ from casebook.api import (
     board_routes,
     case_routes,
     console_routes,
+    desk_routes,
     health_routes,
     knowledge_routes,
     linkage_routes,
@@ -40,6 +41,7 @@ _ROUTES = (
     alert_routes,
     case_routes,
     board_routes,
+    desk_routes,
     linkage_routes,
     health_routes,
     # The console answers whatever nobody else does.

@@ -39,6 +39,10 @@ SENTENCES: dict[str, tuple[int, str]] = {
     "not_linked": (422, "没有约定由该平台发送这类消息。"),
     "recording_missing": (404, "没有找到这段录音。"),
     "too_large": (413, "提交的内容太大。"),
+    "not_at_desk": (409, "您还没有签入话机。"),
+    "no_call": (409, "话机上没有正在进行的通话。"),
+    "closed": (409, "这条线路不存在，或现在不在服务时间。"),
+    "pbx_away": (503, "电话系统暂时联系不上，请用话机操作或稍后再试。"),
     "server_error": (500, "服务器出错了，请稍后再试；您填写的内容没有提交成功。"),
 }
 """Every code that the API answers with, its status and its sentence. Only the code is part of the contract."""

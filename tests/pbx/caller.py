@@ -6,6 +6,7 @@ import csv
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from socket import SOCK_DGRAM
@@ -52,6 +53,17 @@ Content-Type: application/sdp
 Content-Length: {length}
 
 {body}"""
+_BYE = """\
+BYE [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:line@[local_ip]:[local_port]>;tag=[call_number]
+To: [$caller]
+[last_Call-ID:]
+CSeq: 2 BYE
+Max-Forwards: 70
+Content-Length: 0
+
+"""
 
 
 @dataclass(frozen=True)
@@ -237,6 +249,18 @@ class Line(_Called):
         super().__init__(folder / f"line-{self.port}", _line_scenario(status), host, self.port)
 
 
+class ManyEnds(_Called):
+    """A line that does with a caller what the caller's number says: 1380000<n>... with `ends` naming each n.
+
+    answered (talks for a second), busy, no_answer (rings until the caller or the PBX gives up), congestion.
+    """
+
+    def __init__(self, folder: Path, ends: Mapping[int, str], host: str = "127.0.0.2") -> None:
+        require_sipp()
+        self.host, self.port = host, free_port(SOCK_DGRAM)
+        super().__init__(folder / "many-ends", _many_ends_scenario(ends), host, self.port)
+
+
 class AgentPhone(_Called):
     """An agent's telephone: registers, then answers every call and talks for a while."""
 
@@ -284,6 +308,58 @@ Expires: 600
 """
 
 
+def _many_ends_scenario(ends: Mapping[int, str]) -> str:
+    def plain(words: str) -> str:
+        text = _OK.format(status=words, tag=";tag=[call_number]", length="0", body="")
+        return "<send><![CDATA[\n" + text.replace("Content-Type: application/sdp\n", "") + "\n]]></send>"
+
+    kinds = {end: n for n, end in ends.items()}
+    choose = "".join(
+        f'<ereg regexp="sip:1380000{kinds[end]}" search_in="hdr" header="From:" assign_to="{end}"/>'
+        for end in ("answered", "busy", "congestion")
+    )
+    ok = _OK.format(status="200 OK", tag=";tag=[call_number]", length="[len]", body=_SDP)
+    refused = "".join(
+        f"""
+  <label id="{end}"/>
+  {plain(status)}
+  <recv request="ACK" next="over"/>"""
+        for end, status in (("busy", "486 Busy Here"), ("congestion", "503 Service Unavailable"))
+    )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE scenario SYSTEM "sipp.dtd">
+<scenario name="many ends">
+  <recv request="OPTIONS" optional="true" next="alive"/>
+  <recv request="INVITE" crlf="true" rrs="true"><action>{choose}
+    <ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/></action></recv>
+  <nop next="answered" test="answered"/>
+  <nop next="busy" test="busy"/>
+  <nop next="congestion" test="congestion"/>
+  {plain("180 Ringing")}
+  <recv request="CANCEL" timeout="60000"/>
+  {plain("200 OK")}
+  <nop next="over"/>
+  <label id="answered"/>
+  {plain("180 Ringing")}
+  <pause milliseconds="300"/>
+  <send retrans="500"><![CDATA[
+{ok}
+]]></send>
+  <recv request="ACK" rrs="true" timeout="10000"/>
+  <pause milliseconds="1200"/>
+  <send retrans="500"><![CDATA[
+{_BYE}
+]]></send>
+  <recv response="200" timeout="10000"/>
+  <nop next="over"/>{refused}
+  <label id="alive"/>
+  {plain("200 OK")}
+  <label id="over"/>
+  <nop/>
+</scenario>
+"""
+
+
 def _line_scenario(status: str, talk_ms: int = 1500) -> str:
     def plain(words: str) -> str:
         text = _OK.format(status=words, tag=";tag=[call_number]", length="0", body="")
@@ -315,15 +391,7 @@ def _line_scenario(status: str, talk_ms: int = 1500) -> str:
   <recv request="ACK" rrs="true" timeout="10000"/>
   <pause milliseconds="{talk_ms}"/>
   <send retrans="500"><![CDATA[
-BYE [next_url] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-From: <sip:line@[local_ip]:[local_port]>;tag=[call_number]
-To: [$caller]
-[last_Call-ID:]
-CSeq: 2 BYE
-Max-Forwards: 70
-Content-Length: 0
-
+{_BYE}
 ]]></send>
   <recv response="200" timeout="10000"/>"""
     return f"""<?xml version="1.0" encoding="UTF-8"?>

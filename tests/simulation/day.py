@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
-from ivr.events import CallerGone, DialEnded, Digits, DriverEvent, NoInput, Recorded
+from ivr.events import CallerGone, DialEnded, Digits, DriverEvent, NoInput, QueueLeft, Recorded
 from ivr.ports import NewCall
 from ivr.service import Answer, CallService
 from ivr.verbs import Dial, Enqueue, Gather, Hangup, Record
@@ -145,9 +145,11 @@ class Day:
                 citizen.end = "informed"
                 return Digits(citizen.known_case[1])
             return Digits("0000")
-        if "callback_offer" in prompts and random.random() < 0.6:
-            citizen.end = "callback"
-            return Digits("1")
+        if "callback_offer" in prompts:
+            key = random.choice("1233")
+            if key == "1":
+                citizen.end = "callback"
+            return Digits(key)
         if "voicemail_review" in prompts:
             key = random.choice("1111113279-h")
             return Digits(key) if key.isdecimal() else NoInput() if key == "-" else CallerGone()
@@ -168,3 +170,6 @@ class Day:
             citizen.end = "voicemail"
         path = f"sim/{citizen.call_id}-{answer.seq:03d}-1.wav"
         return Recorded(path, speech_ms + 800, speech_ms, "0" * 64, hung_up=self.random.random() < 0.2)
+
+
+__all__ = ["Citizen", "Clock", "Day", "QueueLeft"]
