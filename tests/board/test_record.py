@@ -37,7 +37,7 @@ class Pbx:
             raise AmiError("away")
         return self.live
 
-    async def action(self, name: str, **fields: str) -> Mapping[str, str]:
+    async def action(self, name: str, /, **fields: str) -> Mapping[str, str]:
         """Noted."""
         if self.live is None:
             raise AmiError("away")
