@@ -34,7 +34,7 @@ SENTENCES: dict[str, tuple[int, str]] = {
     "too_many_queries": (429, "输错次数太多，请稍后再试，或拨打 12345 由话务员查询。"),
     "csrf": (403, "请求的来源不可信，已拒绝。请从控制台页面操作。"),
     "missing_idempotency_key": (400, "缺少有效的 Idempotency-Key 请求头（1 到 128 个可见字符）。"),
-    "board_away": (503, "实时看板暂时不可用：消息服务没有配置。"),
+    "board_away": (404, "没有实时看板：没有配置消息服务（HOTLINE_REDIS_URL）。"),
     "bad_signature": (401, "签名不对，或请求已过期。"),
     "not_linked": (422, "没有约定由该平台发送这类消息。"),
     "recording_missing": (404, "没有找到这段录音。"),

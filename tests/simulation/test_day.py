@@ -109,7 +109,7 @@ def test_every_call_ends_and_in_exactly_one_way(lived: Lived) -> None:
     assert all(row.ended_at is not None and row.outcome in ENDS for row in rows)
     assert {row.call_id: row.outcome for row in rows} == {one.call_id: one.end for one in lived.citizens}
     # A day in which something never happens would prove nothing of it.
-    assert set(Counter(row.outcome for row in rows)) >= ENDS - {"callback"}
+    assert set(Counter(row.outcome for row in rows)) == ENDS
 
 
 def test_every_voicemail_is_one_case_and_nothing_else_is(lived: Lived) -> None:
