@@ -53,8 +53,7 @@ def recorded(form: FormData, path: str) -> DriverEvent:
 
     The speech in it is unknown until it has been fetched, and so is its digest.
     """
-    duration = text(form, "RecordingDuration")
-    seconds = min(int(duration), _LONGEST_S) if duration.isdecimal() and len(duration) < 9 else 0
+    seconds = _seconds(form, "RecordingDuration")
     gone = over(form) or text(form, "Digits") == "hangup"
     if not path or not seconds:
         return CallerGone() if gone else Recorded("", 0, 0, "", hung_up=False)
@@ -64,7 +63,7 @@ def recorded(form: FormData, path: str) -> DriverEvent:
 def dialled(form: FormData, query: FormData) -> DriverEvent:
     """The outcome of a Dial to a line."""
     if _bridged(form):
-        return DialEnded("answered")
+        return DialEnded("answered", _seconds(form, "DialCallDuration"))
     status = text(form, "DialCallStatus") or text(query, "DialCallStatus")
     return CallerGone() if over(form) else DialEnded(_DIAL.get(status, "no_answer"))
 
@@ -73,12 +72,17 @@ def left_queue(form: FormData) -> DriverEvent:
     """The outcome of an Enqueue, or of the Dial to the agents of our PBX."""
     result = text(form, "QueueResult")
     if result == "bridged" or _bridged(form):
-        return QueueLeft("answered")
+        return QueueLeft("answered", _seconds(form, "DialCallDuration"))
     if result == "hangup" or over(form):
         return CallerGone()
     if result:
         return QueueLeft(_QUEUE.get(result, "join_empty"))
     return QueueLeft(_AGENTS.get(text(form, "DialCallStatus"), "join_empty"))
+
+
+def _seconds(form: FormData, name: str) -> int:
+    duration = text(form, name)
+    return min(int(duration), _LONGEST_S) if duration.isdecimal() and len(duration) < 9 else 0
 
 
 def _bridged(form: FormData) -> bool:
