@@ -59,7 +59,7 @@ def test_hanging_up_in_the_recording_keeps_it(line: TwilioLine) -> None:
 @pytest.mark.parametrize("line", [{"twilio_pbx": ""}], indirect=True)
 def test_without_a_pbx_callers_wait_in_a_queue_and_short_numbers_lead_back_to_a_person(line: TwilioLine) -> None:
     made = line.call("9", "1", "bridged")
-    assert made.heard.dialled == ["queue:agents"]
+    assert made.heard.dialled == ["queue:urgent"]
     assert "transfer_110" in made.heard.clips
     assert line.outcome(made.call_sid) == "answered"
 
@@ -69,7 +69,7 @@ def test_without_a_pbx_callers_wait_in_a_queue_and_short_numbers_lead_back_to_a_
     [
         (("0", "completed"), "answered"),
         (("9", "1", "completed"), "transferred"),
-        (("9", "1", "failed", "no-answer", ("say", 2), "1"), "voicemail"),
+        (("9", "1", "failed", "busy", ("say", 2), "1"), "voicemail"),
         (("9", "1"), "abandoned"),
         (("0",), "abandoned"),
     ],
@@ -94,7 +94,7 @@ CALLS = [
     (("2", "busy", ("say", 2), "3", ("say", 4), "1", "1", ""), "voicemail", 1),
     (("2", "busy", ("say and leave", 3)), "voicemail", 1),
     (("9", "1", "completed"), "transferred", 0),
-    (("0", "no-answer"), "missed", 0),
+    (("0", "busy"), "missed", 0),
     (("8", "1", "busy"), "abandoned", 0),
 ]
 
