@@ -11,6 +11,7 @@ cut by jieba.
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 import sqlite3
 import tempfile
@@ -27,6 +28,7 @@ from casebook.store import open_engine, upgrade
 from casebook.store.knowledge import Knowledge
 from casebook.store.knowledge_index import KnowledgeSearch
 
+jieba.setLogLevel(logging.WARNING)
 _HAN = re.compile(r"^[\u4e00-\u9fff]{2}$")
 _WORDS = 100
 _ALL = 1000

@@ -12,6 +12,7 @@ from casebook.api import (
     board_routes,
     case_routes,
     console_routes,
+    desk_routes,
     health_routes,
     knowledge_routes,
     linkage_routes,
@@ -69,11 +70,13 @@ def create_app(deps: ApiDeps) -> FastAPI:
     problems.install(app)
     for routes in _ROUTES:
         app.include_router(routes.router)
+    if deps.desk is not None:
+        app.include_router(desk_routes.router)
     if deps.knowledge is not None:
         app.include_router(knowledge_routes.router)
         app.include_router(suggestion_routes.router)
     if deps.public is not None:
-        app.include_router(public_routes.router)
+        public_routes.install(app, deps.clock)
         open311_routes.install(app, deps.clock)
     console_routes.mount_assets(app, deps.console_dir)
     # The last one added is the outermost.

@@ -20,11 +20,13 @@ from casebook.api.knowledge_schemas import (
     GapBody,
     GapListBody,
     HitListBody,
+    Name,
     NewEntryBody,
     NewGapBody,
     PublishBody,
     ReviewBody,
     ReviseBody,
+    UnitName,
     UseBody,
     WithdrawBody,
 )
@@ -77,7 +79,7 @@ def search_knowledge(
     parts: KnowledgeParts,
     *,
     q: Annotated[str, Query(max_length=2000, description="Words, pinyin initials, or the text of a demand.")],
-    matter: Annotated[str | None, Query(max_length=32)] = None,
+    matter: Name | None = None,
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> HitListBody:
     """Published entries, best first."""
@@ -105,7 +107,7 @@ def list_entries(
     deps: Deps,
     *,
     state: Literal["draft", "published", "withdrawn"] | None = None,
-    owner_unit: Annotated[str | None, Query(max_length=64)] = None,
+    owner_unit: UnitName | None = None,
     overdue: Annotated[bool, Query(description="Only those that should have been looked at by today.")] = False,
 ) -> EntryListBody:
     """Entries by the day of their review, at most two hundred."""

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Form, Header, Path, Query, Request, Response
@@ -45,6 +45,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     )
 }
 Kind = Annotated[Format, Path(alias="format")]
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2009, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]
 
 
 class Limits:
@@ -116,8 +117,8 @@ def list_requests(
     *,
     service_request_id: Annotated[str | None, Query(max_length=1000)] = None,
     service_code: Annotated[str | None, Query(max_length=500)] = None,
-    start_date: AwareDatetime | None = None,
-    end_date: AwareDatetime | None = None,
+    start_date: Moment | None = None,
+    end_date: Moment | None = None,
     status: Literal["open", "closed"] | None = None,
 ) -> Response:
     """Public cases: of ninety days at most, a thousand at most, the newest first."""

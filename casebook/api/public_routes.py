@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, StringConstraints
 
+from casebook.api.attempts import AttemptLimit
 from casebook.api.knowledge_deps import PublicDeps
 from casebook.api.knowledge_schemas import CaseNumber
 from casebook.api.problems import Problem, ProblemBody
@@ -45,6 +47,12 @@ class ProgressBody(BaseModel):
     received_on: date
 
 
+def install(app: FastAPI, clock: Callable[[], datetime]) -> None:
+    """Add the route and its limit: twenty queries a minute and address."""
+    app.state.public_limit = AttemptLimit(20, timedelta(minutes=1), clock)
+    app.include_router(router)
+
+
 async def public_parts(request: Request) -> PublicDeps:
     """What the public routes are built from."""
     parts: PublicDeps = request.app.state.deps.public
@@ -57,7 +65,11 @@ PublicParts = Annotated[PublicDeps, Depends(public_parts)]
 @router.post("/progress")
 def progress(body: ProgressQueryBody, request: Request, parts: PublicParts) -> ProgressBody:
     """How far a case is. Three wrong codes lock number and address. A POST: no log of addresses holds a code."""
-    found = parts.query.progress(body.case_no, body.query_code, address_of(request))
+    address = address_of(request)
+    # Every query writes, as it is counted before it is judged: a flood must not reach the database of the calls.
+    if wait_s := request.app.state.public_limit.take(address):
+        raise Problem("too_many_queries", headers={"Retry-After": str(wait_s)})
+    found = parts.query.progress(body.case_no, body.query_code, address)
     if isinstance(found, Locked):
         raise Problem("too_many_queries", headers={"Retry-After": str(found.wait_s)})
     if found is None:

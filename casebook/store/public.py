@@ -92,7 +92,7 @@ class PublicCase:
     region: str
     unit: str
     progress: str
-    registered_at: datetime
+    received_at: datetime
     closed_at: datetime | None
     expected_at: datetime | None
 
@@ -114,8 +114,8 @@ class PublicCases:
         status: Literal["open", "closed"] | None = None,
         limit: int = 1000,
     ) -> list[PublicCase]:
-        """Public cases registered in [since, until), the newest first."""
-        statement = self._public().where(case_.c.registered_at >= since, case_.c.registered_at < until)
+        """Public cases received in [since, until), the newest first."""
+        statement = self._public().where(case_.c.received_at >= since, case_.c.received_at < until)
         if matters:
             statement = statement.where(case_.c.matter.in_(matters))
         if status is not None:
@@ -124,7 +124,7 @@ class PublicCases:
         with reading(self._engine) as connection:
             return [
                 _public_case(row)
-                for row in connection.execute(statement.order_by(case_.c.registered_at.desc()).limit(limit))
+                for row in connection.execute(statement.order_by(case_.c.received_at.desc()).limit(limit))
             ]
 
     def get(self, case_numbers: Sequence[str]) -> list[PublicCase]:
@@ -191,7 +191,7 @@ def _public_case(row: Any) -> PublicCase:
         region=row.region,
         unit=row.lead_unit,
         progress=progress,
-        registered_at=row.registered_at,
+        received_at=row.received_at,
         closed_at=row.closed_at if progress in OVER else None,
         expected_at=row.due_at,
     )

@@ -25,6 +25,7 @@ _TEMPERATURES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 _USUAL_TEMPERATURE = 4.0
 """Where there are too few texts to find one."""
 _WORDS_WEIGHT = 2**0.5
+_STRENGTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Classifier:
         features = _features()
         matrix = features.fit_transform(texts)
         # The seed is fixed: the same notes make the same model.
-        machine = LinearSVC(C=1.0, random_state=0).fit(matrix, labels)
+        machine = LinearSVC(C=_STRENGTH, random_state=0).fit(matrix, labels)
         return cls(features, machine, _temperature(matrix, labels))
 
     def guesses(self, text: str, most: int = 3) -> list[Guess]:
@@ -96,12 +97,12 @@ def _features() -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - see the module
     from sklearn.pipeline import FeatureUnion  # noqa: PLC0415
 
-    characters = {"analyzer": "char", "ngram_range": (1, 3), "sublinear_tf": True}
+    pieces: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 3)}
     return FeatureUnion(
         [
-            ("characters", TfidfVectorizer(preprocessor=plain, **characters)),
+            ("characters", TfidfVectorizer(preprocessor=plain, **pieces)),
             ("words", TfidfVectorizer(preprocessor=plain, tokenizer=words, token_pattern=None, sublinear_tf=True)),
-            ("heading", TfidfVectorizer(preprocessor=heading, **characters)),
+            ("heading", TfidfVectorizer(preprocessor=heading, sublinear_tf=True, **pieces)),
         ],
         # Words are fewer than stretches of characters and say more.
         transformer_weights={"words": _WORDS_WEIGHT},
@@ -120,7 +121,7 @@ def _temperature(matrix: Any, labels: Sequence[str]) -> float:
     if counts.min() < 2 or len(given) < 3 * len(names):
         return _USUAL_TEMPERATURE
     train, held = train_test_split(np.arange(len(given)), test_size=1 / 3, random_state=0, stratify=given)
-    machine = LinearSVC(C=1.0, random_state=0).fit(matrix[train], given[train])
+    machine = LinearSVC(C=_STRENGTH, random_state=0).fit(matrix[train], given[train])
     distances = machine.decision_function(matrix[held])
     return min(
         _TEMPERATURES,

@@ -119,9 +119,14 @@ class BackgroundModel:
         self._loaded: tuple[Classifier, ModelInfo] | None = None
 
     def get(self) -> tuple[Classifier, ModelInfo] | None:
-        """The model and what it is; None while it is being loaded or trained, or could not be."""
+        """The model and what it is; None while it is being loaded or trained, or could not be.
+
+        After `hotline train` the old one serves until the new one is read.
+        """
         with self._lock:
-            if self._loaded is None and (self._thread is None or not self._thread.is_alive()):
+            known = self._file.info()
+            current = self._loaded is not None and known in (None, self._loaded[1])
+            if not current and (self._thread is None or not self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._load, name="matter-model", daemon=True)
                 self._thread.start()
             return self._loaded

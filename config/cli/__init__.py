@@ -11,13 +11,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from asterisk_conf.process import PbxError
 from asterisk_conf.render import RenderError
 from call_router.directory import DirectoryError
+from call_router.schedule import ScheduleError
 from casebook.errors import CaseError
 from casebook.privacy import PrivacyError
 from casebook.rulebook import RulebookError
+from casebook.suggest.catalogue import CatalogueError
 from config.cli import context, knowledge, line, model, pbx, prompts, report, serve, store, transcribe, twilio
 from config.prompts import PromptError
 from config.settings import SettingsError
 from ivr.flow import FlowError
+from transcription.gazetteer import GazetteerError
 
 app = typer.Typer(
     name="hotline",
@@ -53,10 +56,13 @@ _EXPECTED = (
     PrivacyError,
     FlowError,
     DirectoryError,
+    ScheduleError,
     PromptError,
     RenderError,
     PbxError,
     RulebookError,
+    CatalogueError,
+    GazetteerError,
 )
 
 

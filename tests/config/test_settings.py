@@ -35,6 +35,8 @@ def test_the_environment_goes_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
         ("HOTLINE_AGI_SERVERS", "nonsense"),
         ("HOTLINE_RTP_PORTS", "9-5"),
         ("HOTLINE_CONFIG", "/no/such/file"),
+        ("HOTLINE_OPEN311_KEYS", "app=short"),
+        ("HOTLINE_OPEN311_KEYS", "a-key-without-a-name-of-any-kind"),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from casebook.errors import CaseError
 from casebook.handling.commands import Register
 from casebook.privacy import Privacy
 from casebook.roles import Actor
-from casebook.rulebook import load_rulebook
 from casebook.store import open_engine, upgrade
 from casebook.store.alerts import Alerts
 from casebook.store.casework import Casework, Registered
@@ -36,11 +36,9 @@ from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
 from casebook.suggest.adviser import Adviser, Model
-from config.suggestions import CatalogueUnits, PlaceFinder, load_catalogue
-from tests.conftest import REPOSITORY
-from transcription.gazetteer import Gazetteer
+from config.suggestions import CatalogueUnits
+from tests.suggest.conftest import BOOK, CATALOGUE, PLACES
 
-CITY = REPOSITORY / "config" / "city"
 PASSWORD = "correct horse battery"
 KEY = "a-key-of-at-least-24-characters"
 STAFF = {"li": "dispatcher", "wang": "supervisor", "zhang": "agent", "zhao": "liaison", "sun": "bureau"}
@@ -55,7 +53,7 @@ class Pages:
         self.engine = open_engine(f"sqlite:///{folder / 'hotline.db'}")
         upgrade(self.engine)
         self.privacy = Privacy("a secret of forty characters, for tests..")
-        self.book = load_rulebook(CITY)
+        self.book = BOOK
         self.casework = Casework(self.engine, self.privacy, self.book, self.clock)
         self.users = Users(self.engine)
         self._folder = folder
@@ -66,10 +64,10 @@ class Pages:
         """The application's clock."""
         return self.now
 
+    @cached_property
     def app(self) -> FastAPI:
-        """The application."""
-        catalogue, _ = load_catalogue(CITY)
-        places = PlaceFinder(Gazetteer.load(CITY / "places.yaml"), {one.name for one in self.book.regions})
+        """The application, built once: its limits count what all clients do."""
+        catalogue, places = CATALOGUE, PLACES
         suggestions = Suggestions(self.engine, self.clock)
         adviser = Adviser(catalogue, self._model, places, CatalogueUnits(self.book), suggestions, self.clock)
         return create_app(
@@ -109,7 +107,7 @@ class Pages:
 
     def client(self, name: str = "", *, address: str = "198.51.100.7") -> TestClient:
         """A client, signed in as one of STAFF where a name is given."""
-        client = TestClient(self.app(), headers={"X-Hotline-Client": "test"}, client=(address, 50000))
+        client = TestClient(self.app, headers={"X-Hotline-Client": "test"}, client=(address, 50000))
         if name:
             with suppress(CaseError):  # the second client of the same person
                 self.users.add(name, PASSWORD, STAFF[name], name)

@@ -106,6 +106,11 @@ def test_nobody_who_has_not_signed_in_sees_any_of_it(pages: Pages, method: str, 
     assert "items" not in pages.client().request(method, path).text
 
 
+@pytest.mark.parametrize("query", ["q=x&matter=%00", "q=x&limit=0", "q=x&limit=51", "matter=x", "q=" + "x" * 2001])
+def test_a_search_that_makes_no_sense_is_refused(pages: Pages, query: str) -> None:
+    assert pages.client("zhang").get(f"/api/v1/knowledge?{query}").status_code == 422
+
+
 def test_a_late_editor_and_a_repeated_request(pages: Pages) -> None:
     client, key = pages.client("li"), pages.key()
     first = client.post("/api/v1/knowledge", json=ENTRY, headers=key)

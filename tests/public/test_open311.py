@@ -167,6 +167,8 @@ def test_the_list_is_narrowed_by_time_service_and_status(pages: Pages) -> None:
         ({"start_date": "yesterday"}, 422),
         ({"start_date": "2026-01-01T00:00:00"}, 422),
         ({"status": "wild"}, 422),
+        ({"end_date": "0001-01-01T00:00:00Z"}, 422),
+        ({"end_date": "9999-12-31T23:59:59-12:00"}, 422),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(pages: Pages, query: dict[str, str], status: int) -> None:

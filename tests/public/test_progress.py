@@ -13,13 +13,12 @@ from casebook import roles
 from casebook.handling.commands import Register
 from casebook.privacy import Privacy
 from casebook.roles import Actor
-from casebook.rulebook import load_rulebook
 from casebook.store import open_engine, upgrade
 from casebook.store.casework import Casework, Registered
 from casebook.store.knowledge_schema import public_lock
 from casebook.store.public import Locked, Progress, PublicQuery, network_of
-from tests.public.pages import CITY, Pages
-from tests.suggest.conftest import MORNING
+from tests.public.pages import Pages
+from tests.suggest.conftest import BOOK, MORNING
 
 
 def other_code(code: str) -> str:
@@ -120,6 +119,13 @@ def test_what_is_no_number_or_no_code_is_refused_and_counts_for_nothing(pages: P
     assert ask(pages, pages.case())[0] == 200
 
 
+def test_a_flood_does_not_reach_the_database(pages: Pages) -> None:
+    made, client = pages.case(), pages.client()
+    body = {"case_no": made.case_no, "query_code": made.query_code}
+    statuses = [client.post("/api/v1/public/progress", json=body).status_code for _ in range(22)]
+    assert statuses == [200] * 20 + [429] * 2
+
+
 def test_neither_numbers_nor_addresses_are_kept(pages: Pages) -> None:
     made = pages.case()
     ask(pages, made, other_code(made.query_code))
@@ -147,7 +153,7 @@ def test_many_guesses_at_once_do_not_slip_through(url: str) -> None:
     engine = open_engine(url)
     upgrade(engine)
     privacy = Privacy("a secret of forty characters, for tests..")
-    casework = Casework(engine, privacy, load_rulebook(CITY), lambda: MORNING)
+    casework = Casework(engine, privacy, BOOK, lambda: MORNING)
     command = Register(demand="help", title="路灯", body="路灯坏了一排，晚上走路看不见", place="无地点", anonymous=True)
     made = casework.register(command, channel="phone", actor=Actor("zhang", roles.AGENT), idempotency_key="k")
     query = PublicQuery(engine, privacy, lambda: MORNING)

@@ -30,6 +30,7 @@ __all__ = ["postgres", "url"]
 CITY = REPOSITORY / "config" / "city"
 MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 BOOK = load_rulebook(CITY)
+CATALOGUE, NOTES = load_catalogue(CITY)
 PLACES = PlaceFinder(Gazetteer.load(CITY / "places.yaml"), {region.name for region in BOOK.regions})
 AGENT = Actor("zhang", roles.AGENT)
 
@@ -37,9 +38,8 @@ AGENT = Actor("zhang", roles.AGENT)
 @pytest.fixture(scope="session")
 def trained() -> tuple[Classifier, ModelInfo]:
     """The model that the shipped notes teach."""
-    _, notes = load_catalogue(CITY)
-    model = Classifier.train([note.text for note in notes], [note.matter for note in notes])
-    return model, ModelInfo("", "a" * 64, "", "", len(notes))
+    model = Classifier.train([note.text for note in NOTES], [note.matter for note in NOTES])
+    return model, ModelInfo("", "a" * 64, "", "", len(NOTES))
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Desk:
         self.suggestions = Suggestions(engine, lambda: self.now)
         self.model = Ready(loaded)
         self.adviser = Adviser(
-            load_catalogue(CITY)[0],
+            CATALOGUE,
             self.model,
             PLACES,
             CatalogueUnits(BOOK),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.search import fts, known_item, product, recall, two_character_words
-from benchmarks.suggest import MODELS, measure, read
+from benchmarks.suggest import MODELS, figures, judge, read
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,8 @@ def test_matters_are_suggested_no_worse_than_by_the_bare_models(
 ) -> None:
     texts, labels = complaints
     ours, svm, regression = (
-        measure(MODELS[name], texts, labels, grouped=grouped) for name in ("this project", "bare SVM", "bare LR, C=10")
+        figures(judge(MODELS[name], texts, labels, grouped=grouped))
+        for name in ("this project", "bare SVM", "bare LR, C=10")
     )
     assert ours.accuracy >= svm.accuracy
     assert ours.top3 >= regression.top3

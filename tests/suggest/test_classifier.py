@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from casebook.suggest.catalogue import Catalogue, CatalogueError, Note
 from casebook.suggest.classifier import Classifier, heading, plain
 from casebook.suggest.model_file import BackgroundModel, ModelFile
+from config.check import check_city
 from config.suggestions import load_catalogue
 from tests.conftest import REPOSITORY
 
@@ -144,6 +146,17 @@ def test_nobody_waits_for_the_model(tmp_path: Path) -> None:
     assert background.get() is loaded
 
 
+def test_a_model_that_was_trained_meanwhile_takes_over(tmp_path: Path) -> None:
+    background = BackgroundModel(_file(tmp_path))
+    before = background.wait(120)
+    lessons = [Note("共享单车堆满了", "共享单车"), Note("共享单车占道", "共享单车"), Note("单车乱放", "共享单车")]
+    trained = _file(tmp_path, decided=lessons).train()
+    assert background.get() is before, "the old one serves until the new one is read"
+    after = background.wait(120)
+    assert after is not None
+    assert after[1] == trained
+
+
 @pytest.mark.parametrize(
     ("notes", "where"),
     [
@@ -178,3 +191,15 @@ def test_a_wrong_file_of_matters_is_refused(tmp_path: Path, content: str) -> Non
     path.write_text(content, encoding="utf-8")
     with pytest.raises(CatalogueError, match=r"matters\.yaml"):
         Catalogue.load(path)
+
+
+def test_the_lint_names_a_matter_that_only_one_file_knows(tmp_path: Path) -> None:
+    city = tmp_path / "city"
+    shutil.copytree(CITY, city)
+    assert check_city(city) == []
+    routing = city / "routing.yaml"
+    routing.write_text(routing.read_text(encoding="utf-8").replace("农资", "农具"), encoding="utf-8")
+    assert check_city(city) == [
+        "matters.yaml: 农资 is in no group of routing.yaml",
+        "routing.yaml: 农具 is no accepted matter of matters.yaml",
+    ]
