@@ -26,6 +26,7 @@ lint: install  ## ruff, mypy, import-linter, the city's files, the console's own
 
 bench: install  ## the comparisons of benchmarks/
 	$(BIN)/python -m benchmarks.agi
+	$(BIN)/python -m benchmarks.webhook
 
 install: $(VENV)/installed
 

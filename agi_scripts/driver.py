@@ -42,6 +42,7 @@ _DIAL_OUTCOMES = {
     "CHANUNAVAIL": "unavailable",
     "CONGESTION": "congestion",
 }
+_DIGITS = re.compile(r"\D")
 _MARGIN_S = 10
 _WAV_BYTES_PER_S = 16000
 _LONG_CLIP_S = 30
@@ -91,10 +92,17 @@ class AgiDriver:
         why, result = agi.env.get("agi_arg_1", "start"), agi.env.get("agi_arg_2", "")
         seq = agi.env.get("agi_arg_5", "")
         outcome: DriverEvent | None = None
-        if why == "queue":
-            outcome = events.QueueLeft(_QUEUE_OUTCOMES.get(result, "timeout"))
-        elif why == "dial":
-            outcome = events.DialEnded(_DIAL_OUTCOMES.get(result, "no_answer"))
+        talk_s = int(_DIGITS.sub("", agi.env.get("agi_arg_7", "")) or 0)
+        agent = agi.env.get("agi_arg_3", "").removeprefix("PJSIP/")
+        match why:
+            case "queue":
+                outcome = events.QueueLeft(_QUEUE_OUTCOMES.get(result, "timeout"), talk_s, agent)
+            case "dial":
+                outcome = events.DialEnded(_DIAL_OUTCOMES.get(result, "no_answer"), talk_s)
+            case "xfer" | "room" | "back":
+                # The desk took the caller out of the queue after an agent had answered: the queue's leg ends here.
+                handed_on = (why == "xfer" and result == "ANSWER") or (why == "room" and result == "1")
+                outcome = events.QueueLeft("transferred" if handed_on else "answered", talk_s, agent)
         if outcome is not None and seq.isdecimal():
             try:
                 return self._service.step(call_id, int(seq), outcome)
@@ -130,7 +138,8 @@ class AgiDriver:
         agi.reply_timeout_s = limit_s
         agi.promise(limit_s)
         pressed = ""
-        for verb in answer.verbs:
+        verbs, announcement = _while_it_rings(answer.verbs)
+        for verb in verbs:
             match verb:
                 case Play():
                     if not pressed:
@@ -143,7 +152,7 @@ class AgiDriver:
                 case Record():
                     return self._record(agi, verb, answer, pressed)
                 case Dial() | Enqueue():
-                    self._leave(agi, answer.seq, verb.leg)
+                    self._leave(agi, answer.seq, verb.leg, announcement)
                 case Hangup():
                     self._set(agi, HOTLINE_NEXT="hangup", HOTLINE_DONE="1")
         return None
@@ -194,7 +203,7 @@ class AgiDriver:
             return events.CallerGone() if hung_up else events.Recorded("", 0, 0, "", hung_up=False)
         return events.Recorded(relative.as_posix(), facts.duration_ms, facts.speech_ms, facts.sha256, hung_up)
 
-    def _leave(self, agi: HotlineAGI, seq: int, leg: Leg) -> None:
+    def _leave(self, agi: HotlineAGI, seq: int, leg: Leg, announcement: str) -> None:
         """Hand the call to the dialplan: HOTLINE_DONE comes last, and makes the rest valid."""
         line = leg.kind == "line"
         self._set(
@@ -203,6 +212,7 @@ class AgiDriver:
             HOTLINE_ARG=f"PJSIP/{leg.number}@{leg.trunk}" if line else leg.number,
             HOTLINE_TIMEOUT=str(leg.timeout_s),
             HOTLINE_EMERGENCY="1" if leg.emergency else "",
+            HOTLINE_ANNOUNCE=announcement,
             HL_SEQ=str(seq),
             HOTLINE_DONE="1",
         )
@@ -243,3 +253,12 @@ class AgiDriver:
                 length = _LONG_CLIP_S
             self._lengths[clip] = length
         return length
+
+
+def _while_it_rings(verbs: tuple[Verb, ...]) -> tuple[tuple[Verb, ...], str]:
+    """An emergency line is called at once: its announcement is left to the dialplan, which plays it while it rings."""
+    match verbs:
+        case (*before, Play(prompts=(announcement,)), Dial(leg=Leg(emergency=True)) as dial):
+            return (*before, dial), announcement
+        case _:
+            return verbs, ""

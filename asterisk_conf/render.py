@@ -5,15 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import shutil
-import wave
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from asterisk_conf.sounds import make_sounds
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _SECRET_FILES = {"pjsip.conf", "manager.conf"}
-_PACKAGED = ("stasis", "features", "udptl", "acl", "ccss", "res_parking", "say", "codecs", "confbridge", "cel")
+_PACKAGED = ("stasis", "features", "udptl", "acl", "ccss", "res_parking", "say", "codecs", "cel")
 """Files that modules want to read; the packaged ones serve."""
 _EMPTY = tuple(
     """
@@ -36,7 +37,6 @@ _UNUSED = tuple(
     """.split()
 )
 _SAFE = re.compile(r"[^\r\n;\[\]]*")
-_HOLD_PAUSE_S = 8
 
 
 class RenderError(Exception):
@@ -44,12 +44,30 @@ class RenderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class PbxQueue:
+    """A queue; one of more weight is served first by the agents that it shares."""
+
+    name: str
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A queue that rings an agent; those of a lower penalty are rung first."""
+
+    queue: str
+    penalty: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent's telephone."""
+    """An agent's telephone, and its queues; `static` where being registered means being on duty."""
 
     extension: str
     name: str
     secret: str
+    memberships: tuple[Membership, ...] = (Membership("agents"),)
+    static: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,9 @@ class PbxConfig:
     """Gets calls.csv, the durable list of calls."""
     agents: tuple[Agent, ...] = ()
     trunks: tuple[Trunk, ...] = ()
+    queues: tuple[PbxQueue, ...] = (PbxQueue("agents"), PbxQueue("urgent", 10))
+    announcements: tuple[str, ...] = ()
+    """Prompts that a caller hears while an emergency line rings: each is a music class of its name."""
     allow_anonymous: bool = False
     """Callers without a password; for a machine that only loopback reaches."""
     twilio_peers: tuple[str, ...] = ()
@@ -101,7 +122,8 @@ def render(config: PbxConfig) -> None:
     _check(config)
     for name in ("etc", "run", "log", "spool", "var/keys", "cache", "moh"):
         (config.directory / name).mkdir(parents=True, exist_ok=True)
-    (config.recordings_dir / "spool").mkdir(parents=True, exist_ok=True)
+    for name in ("spool", "conversations"):
+        (config.recordings_dir / name).mkdir(parents=True, exist_ok=True)
     config.calls_dir.mkdir(parents=True, exist_ok=True)
     link = config.directory / "log" / "cdr-custom"
     if link.is_symlink() or not link.exists():
@@ -118,7 +140,6 @@ def render(config: PbxConfig) -> None:
     values = {
         **asdict(config),
         "modules": _modules(config.prefix),
-        "data": config.prefix / "usr/share/asterisk",
         "unused": _UNUSED,
         "loopback": ipaddress.ip_address(config.sip_host).is_loopback,
     }
@@ -126,7 +147,7 @@ def render(config: PbxConfig) -> None:
         name = template.stem
         text = environment.get_template(template.name).render(values)
         _write(config.etc / name, text, 0o600 if name in _SECRET_FILES else 0o644)
-    _make_hold_music(config)
+    make_sounds(config.prompts_dir, config.directory, config.prefix / "usr/share/asterisk", config.announcements)
 
 
 def _check(config: PbxConfig) -> None:
@@ -143,6 +164,7 @@ def _check(config: PbxConfig) -> None:
     for text in texts:
         if not _SAFE.fullmatch(text):
             raise RenderError(f"{text!r} cannot stand in the PBX's configuration")
+    texts += [queue.name for queue in config.queues] + list(config.announcements)
     for agent in config.agents:
         if not agent.extension.isdecimal():
             raise RenderError(f"the extension {agent.extension!r} is no number")
@@ -175,14 +197,3 @@ def _write(file: Path, text: str, mode: int) -> None:
     draft.chmod(mode)
     draft.write_text(text, encoding="utf-8")
     draft.rename(file)
-
-
-def _make_hold_music(config: PbxConfig) -> None:
-    """The announcement for those who wait, with a rest after it."""
-    source = config.prompts_dir / "hold.wav"
-    if not source.is_file():
-        return
-    with wave.open(str(source)) as spoken, wave.open(str(config.directory / "moh" / "hold.wav"), "wb") as music:
-        music.setparams(spoken.getparams())
-        music.writeframes(spoken.readframes(spoken.getnframes()))
-        music.writeframes(bytes(2 * spoken.getframerate() * _HOLD_PAUSE_S))

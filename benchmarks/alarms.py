@@ -1,8 +1,10 @@
-"""Alarm words against written voicemails: python -m benchmarks.alarms [--phrases]
+"""Alarm words against written voicemails: python -m benchmarks.alarms [--phrases] [--spoken FOLDER]
 
 Recall and false alarms, clean and with a recogniser's mistakes, by round of writing, by category and by phrase. Each
 round of texts was first written, then tried, and only then used to improve the words: what the first try gave is in
 docs/transcription.md; the figures here are those of texts that the words have been fitted to.
+
+With --spoken, the texts as sound (python -m benchmarks.speak), through the recogniser of the HOTLINE_* settings.
 """
 
 from __future__ import annotations
@@ -10,11 +12,16 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from config.city_words import load_reader
+from config.model import load_transcriber
+from config.settings import CITY, load
 from tests.transcription.confusions import confuse
-from transcription.alarms import AlarmDetector
+from transcription.alarms import Alarm, AlarmDetector
 from transcription.evaluate import character_error_rate
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +51,17 @@ class Tally:
     def false_rate(self) -> float:
         """Other texts for which one was raised."""
         return self.false / self.others if self.others else 0.0
+
+    def add(self, row: Mapping[str, str], heard: str, alarms: Sequence[Alarm]) -> None:
+        """Count the alarms of a text as it was heard."""
+        self.pairs.append((row["text"], heard))
+        if row["label"] == "none":
+            self.others += 1
+            self.false += bool(alarms)
+        else:
+            self.alarms += 1
+            self.found += bool(alarms)
+            self.right_category += any(one.category == row["label"] for one in alarms)
 
     def line(self) -> str:
         """One line of the table."""
@@ -82,23 +100,32 @@ def measure(detector: AlarmDetector, rate: float, seeds: int) -> Report:
             text = confuse(row["text"], rate, seed) if rate else row["text"]
             alarms = detector.alarms(text)
             for tally in tallies:
-                tally.pairs.append((row["text"], text))
-                if row["label"] == "none":
-                    tally.others += 1
-                    tally.false += bool(alarms)
-                else:
-                    tally.alarms += 1
-                    tally.found += bool(alarms)
-                    tally.right_category += any(one.category == row["label"] for one in alarms)
+                tally.add(row, text, alarms)
     return report
+
+
+def listen(folder: Path) -> Tally:
+    """The texts that were made into sound, recognised and read as a voicemail is."""
+    reader, transcriber, tally = load_reader(CITY), load_transcriber(load()), Tally()
+    for n, row in enumerate(read_texts()):
+        file = folder / f"{n:03}.wav"
+        if not file.is_file():
+            continue
+        reading = reader.read(transcriber, file, datetime(2026, 11, 20, 10, 0))  # noqa: DTZ001 - local time
+        tally.add(row, reading.transcript.text, [one.alarm for one in reading.alarms])
+    return tally
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--phrases", action="store_true", help="a line for each phrase")
+    parser.add_argument("--spoken", type=Path, help="folder with texts as sound, NNN.wav")
     arguments = parser.parse_args()
-    detector = AlarmDetector.load(ROOT / "config" / "city" / "alarms.yaml")
+    if arguments.spoken:
+        print(listen(arguments.spoken).line())
+        return
+    detector = AlarmDetector.load(CITY / "alarms.yaml")
     reports = {rate: measure(detector, rate, SEEDS) for rate in RATES}
     for rate, report in reports.items():
         print(f"{rate:.0%} of the words misheard: {report.whole.line()}")

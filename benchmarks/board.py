@@ -29,6 +29,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import sync_playwright
@@ -206,6 +207,12 @@ def _wait(port: int) -> None:
     raise SystemExit(f"nothing listens at port {port}")
 
 
+def _cpu_s(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _sign_in(port: int) -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Content-Type": "application/json", "X-Hotline-Client": "benchmark"}
@@ -245,10 +252,13 @@ def run(load: Load) -> bool:
         environment = {f"HOTLINE_{name.upper()}": value for name, value in settings.items()}
         web = (sys.executable, "-m", "config.cli", "web")
         valkey = (str(get_binary_path()), "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "")
-        with started(*valkey), started(*web, **environment, HOTLINE_HTTP_PORT=str(web_port)):
+        with started(*valkey), started(*web, **environment, HOTLINE_HTTP_PORT=str(web_port)) as server:
             _wait(redis_port)
             _wait(web_port)
-            return _compare(load, redis_url, web_port, _sign_in(web_port), whole_s, me)
+            cookie, before = _sign_in(web_port), _cpu_s(server.pid)
+            met = _compare(load, redis_url, web_port, cookie, whole_s, me)
+            print(f"  `hotline web` used {(_cpu_s(server.pid) - before) / whole_s:.0%} of a processor")
+            return met
 
 
 def _compare(load: Load, redis_url: str, port: int, cookie: str, whole_s: float, me: tuple[str, ...]) -> bool:

@@ -1,25 +1,28 @@
 """Asterisk's manager interface: one connection that comes back by itself, actions and events.
 
-Protocol: blocks of "Name: value" lines ended by a blank one; an answer carries the action's id, a list ends with an
-event that says so. Nothing that a caller can write (names, numbers) gets into the log.
+After a loss nothing is known: whoever keeps a picture of the PBX waits for `connected` and asks for all of it again.
+Nothing that a caller can write (names, numbers) gets into the log.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 
-_LINE_BYTES = 64 * 1024
-_BLOCK_LINES = 2000
+from call_router.ami_protocol import LINE_BYTES, Decoder, Fields, ProtocolError, Values, encode
+
+__all__ = ["Ami", "AmiError", "Fields"]
+_CONNECT_S = 10
 _ANSWER_S = 10
 _PING_S = 15
 _BACKOFF_S = (0.5, 1, 2, 5)
-Fields = Mapping[str, str]
+_READ_BYTES = 64 * 1024
 
 
 class AmiError(Exception):
@@ -35,14 +38,22 @@ class _Waiting:
 
 
 class Ami:
-    """A client. `run` keeps the connection; `on_connect` is awaited after each log-in, `on_event` gets every event."""
+    """A client. `run` keeps the connection, `on_event` gets every event. `tls` encrypts it and proves the peer."""
 
     def __init__(
-        self, host: str, port: int, user: str, secret: str, *, on_event: Callable[[Fields], None] | None = None
+        self,
+        host: str,
+        port: int,
+        user: str,
+        secret: str,
+        *,
+        on_event: Callable[[Fields], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._address = (host, port)
         self._user, self._secret = user, secret
         self._on_event = on_event
+        self._tls = tls
         self._writer: asyncio.StreamWriter | None = None
         self._ids = itertools.count(1)
         self._waiting: dict[str, _Waiting] = {}
@@ -55,15 +66,18 @@ class Ami:
             try:
                 await self._session()
                 failures = 0
-            except (OSError, AmiError, asyncio.LimitOverrunError, asyncio.IncompleteReadError, ValueError) as error:
+            except (OSError, TimeoutError, AmiError, ProtocolError, asyncio.LimitOverrunError, ValueError) as error:
                 if failures == 0:
                     structlog.get_logger().warning("manager interface away", error=type(error).__name__)
                 failures += 1
             await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
 
-    async def action(self, name: str, **fields: str) -> Fields:
-        """Send an action; its answer. Raises AmiError when it is refused or nothing comes."""
-        answer, _ = await self._send(name, "", fields)
+    async def action(self, name: str, /, *, action_id: str = "", **fields: str | list[str]) -> Fields:
+        """Send an action; its answer. Raises AmiError when it is refused or nothing comes.
+
+        `action_id` comes back with whatever the action leads to later (OriginateResponse).
+        """
+        answer, _ = await self._send(name, "", fields, action_id)
         return answer
 
     async def list_action(self, name: str, ends_with: str, **fields: str) -> list[Fields]:
@@ -76,6 +90,15 @@ class Ami:
         found = await self.list_action("CoreShowChannels", "CoreShowChannelsComplete")
         return {event["Uniqueid"] for event in found if "Uniqueid" in event}
 
+    async def variable(self, channel: str, name: str) -> str:
+        """A variable of a channel; empty where there is no such channel or variable. Raises AmiError when away."""
+        try:
+            return (await self.action("Getvar", Channel=channel, Variable=name)).get("Value", "")
+        except AmiError:
+            if self.connected.is_set():
+                return ""
+            raise
+
     async def database_get(self, family: str, key: str) -> str | None:
         """A value of Asterisk's own database; None where there is none."""
         try:
@@ -85,7 +108,8 @@ class Ami:
         return found[0].get("Val") if found else None
 
     async def _session(self) -> None:
-        reader, writer = await asyncio.open_connection(*self._address, limit=_LINE_BYTES)
+        async with asyncio.timeout(_CONNECT_S):
+            reader, writer = await asyncio.open_connection(*self._address, limit=LINE_BYTES, ssl=self._tls)
         self._writer = writer
         beat: asyncio.Task[None] | None = None
         try:
@@ -123,28 +147,18 @@ class Ami:
                 return
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        while True:
-            block: dict[str, str] = {}
-            for _ in range(_BLOCK_LINES):
-                line = await reader.readline()
-                if not line:
-                    raise AmiError("the connection was closed")
-                text = line.decode("utf-8", "replace").rstrip("\r\n")
-                if not text:
-                    break
-                name, _, value = text.partition(":")
-                block.setdefault(name, value.strip())
-            else:
-                raise AmiError("a block without an end")
-            if block:
+        decoder = Decoder()
+        while data := await reader.read(_READ_BYTES):
+            for block in decoder.feed(data):
                 self._take(block)
+        raise AmiError("the connection was closed")
 
     def _take(self, block: Fields) -> None:
         waiting = self._waiting.get(block.get("ActionID", ""))
         if waiting is None:
             if "Event" in block and self._on_event is not None:
                 self._on_event(block)
-        elif "Response" in block:
+        elif "Response" in block and "Event" not in block:
             if block["Response"] == "Error":
                 self._finish(waiting, AmiError(block.get("Message", "refused")))
             elif not waiting.ends_with:
@@ -163,18 +177,18 @@ class Ami:
         else:
             waiting.done.set_result(result)
 
-    async def _send(self, name: str, ends_with: str, fields: Mapping[str, str]) -> tuple[Fields, list[Fields]]:
+    async def _send(
+        self, name: str, ends_with: str, fields: Values, action_id: str = ""
+    ) -> tuple[Fields, list[Fields]]:
         writer = self._writer
         if writer is None:
             raise AmiError("the manager interface is away")
-        if any("\r" in value or "\n" in value for value in fields.values()):
-            raise ValueError("a field of an action is one line")
-        action_id = f"hotline-{next(self._ids)}"
+        action_id = action_id or f"hotline-{next(self._ids)}"
+        block = encode(name, action_id, fields)
         waiting = _Waiting(asyncio.get_running_loop().create_future(), ends_with)
         self._waiting[action_id] = waiting
         try:
-            lines = {"Action": name, "ActionID": action_id, **fields}
-            writer.write("".join(f"{key}: {value}\r\n" for key, value in lines.items()).encode() + b"\r\n")
+            writer.write(block)
             async with asyncio.timeout(_ANSWER_S):
                 await writer.drain()
                 return await waiting.done, waiting.events

@@ -19,8 +19,10 @@ import structlog
 
 from call_router.ami import Ami, AmiError, Fields
 from call_router.calls_file import CallsFile
+from call_router.conversations import Conversations
 from call_router.recordings import CALL_ID, SPOOL, RecordingFolder, parse_name, started_at
 from casebook.store.intake import CallIntake
+from casebook.store.legs import Legs
 from ivr import events
 from ivr.events import DriverEvent
 from ivr.ports import NewCall
@@ -42,8 +44,11 @@ class Ending:
     """What the PBX told of a call's end."""
 
     call_id: str
-    queue_answered: bool = False
-    line_answered: bool = False
+    reached: DriverEvent | None = None
+    """How the leg under way ended, where somebody had answered it."""
+    leg: str = ""
+    """Key of the desk's attempt that was under way."""
+    leg_answered: bool = False
 
 
 class Reaper:
@@ -56,6 +61,8 @@ class Reaper:
         intake: CallIntake,
         folder: RecordingFolder,
         calls: CallsFile,
+        legs: Legs,
+        conversations: Conversations,
         *,
         system_name: str,
         clock: Callable[[], datetime],
@@ -65,6 +72,8 @@ class Reaper:
         self._intake = intake
         self._folder = folder
         self._calls = calls
+        self._legs = legs
+        self._conversations = conversations
         self._prefix = f"{system_name}-"
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,11 +85,7 @@ class Reaper:
         call_id = event.get("Uniqueid", "")
         if event.get("Event") != "UserEvent" or event.get("UserEvent") != "HotlineEnd" or not self._ours(call_id):
             return
-        ending = Ending(
-            call_id,
-            queue_answered=event.get("Why") == "queue" and bool(event.get("Member")),
-            line_answered=event.get("Why") == "dial" and event.get("Dialstatus") == "ANSWER",
-        )
+        ending = Ending(call_id, _reached(event), event.get("Leg", ""), event.get("Dialstatus") == "ANSWER")
         self._ending.add(call_id)
         task = asyncio.get_running_loop().create_task(self._end_soon(ending))
         self._tasks.add(task)
@@ -115,6 +120,7 @@ class Reaper:
             self._log.info("calls without a channel ended", calls=ended)
         for path in await asyncio.to_thread(self._orphans, live):
             await self._take_in(path)
+        await asyncio.to_thread(self._conversations.take_in, live, self._ours)
 
     # --- ends
 
@@ -130,6 +136,9 @@ class Reaper:
     def end_call(self, ending: Ending) -> bool:
         """Give a call its end, keeping what was recorded; False when it has one."""
         answer = self._service.pending(ending.call_id)
+        if ending.leg:
+            self._legs.end(ending.leg, "answered" if ending.leg_answered else "caller_gone", self._clock())
+        self._legs.end_of_call(ending.call_id, self._clock())
         if answer is None:
             return False
         answer = self._service.step(ending.call_id, answer.seq, self._last_event(answer, ending))
@@ -145,10 +154,10 @@ class Reaper:
                 if found:
                     path, facts = found
                     return events.Recorded(path, facts.duration_ms, facts.speech_ms, facts.sha256, hung_up=True)
-            case Enqueue() if ending.queue_answered:
-                return events.QueueLeft("answered")
-            case Dial() if ending.line_answered:
-                return events.DialEnded("answered")
+            case Enqueue() if isinstance(ending.reached, events.QueueLeft):
+                return ending.reached
+            case Dial() if isinstance(ending.reached, events.DialEnded):
+                return ending.reached
         return events.CallerGone()
 
     def _end_calls_without_channel(self, live: set[str]) -> int:
@@ -159,7 +168,7 @@ class Reaper:
             gone = call.call_id not in live and call.call_id not in self._ending and call.started_at < old
             if call.carrier == "asterisk" and self._ours(call.call_id) and gone:
                 answered = self._intake.reached_an_agent(call.call_id)
-                ended += self.end_call(Ending(call.call_id, queue_answered=answered))
+                ended += self.end_call(Ending(call.call_id, events.QueueLeft("answered") if answered else None))
         return ended
 
     def _ours(self, call_id: str) -> bool:
@@ -219,3 +228,16 @@ class Reaper:
     @staticmethod
     def _new_call(call_id: str, number: str, began: datetime) -> NewCall:
         return NewCall(call_id, "asterisk", number if _NUMBER.fullmatch(number) else "", "12345", began)
+
+
+def _reached(event: Fields) -> DriverEvent | None:
+    """How far the call had come when the caller hung up, from the hang-up handler's variables."""
+    why, dialled = event.get("Why"), event.get("Dialstatus") == "ANSWER"
+    talk_s = int(event["Talk"]) if event.get("Talk", "").isdecimal() else 0
+    agent = event.get("Member", "").removeprefix("PJSIP/")
+    if why == "dial":
+        return events.DialEnded("answered", talk_s) if dialled else None
+    if why in ("xfer", "room", "back") or (why == "queue" and agent):
+        handed_on = (why == "xfer" and dialled) or (why == "room" and event.get("Handed") == "1")
+        return events.QueueLeft("transferred" if handed_on else "answered", talk_s, agent)
+    return None

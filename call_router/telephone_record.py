@@ -28,7 +28,7 @@ class Pbx(Protocol):
     async def channels(self) -> set[str]:
         """UNIQUEIDs of the channels there are. Raises AmiError."""
 
-    async def action(self, name: str, **fields: str) -> Mapping[str, str]:
+    async def action(self, name: str, /, **fields: str) -> Mapping[str, str]:
         """Send an action; its answer. Raises AmiError."""
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from call_router.directory import Directory, DirectoryError
+from call_router.schedule import PlainWeek, Schedule, ScheduleError
 from casebook.rulebook import Rulebook, RulebookError, load_rulebook
 from casebook.suggest.catalogue import Catalogue, CatalogueError
 from config import linkage, notices, prompts
 from config.city_words import load_reader
+from config.settings import SettingsError
 from config.suggestions import load_catalogue
 from config.twilio import OUTBOUND_FLOWS
-from config.wiring import load_flow
+from config.wiring import load_flow, load_schedule
 from ivr import flow
-from ivr.flow import FlowError
+from ivr.flow import Flow, FlowError, Transfer
 from transcription.alarms import AlarmsError
 from transcription.extraction import MattersError
 from transcription.gazetteer import GazetteerError
 
 _WRONG = (
     DirectoryError,
+    ScheduleError,
+    SettingsError,
     FlowError,
     prompts.PromptError,
     GazetteerError,
@@ -36,6 +42,7 @@ def check_city(city_dir: Path) -> list[str]:
     """What is wrong with the city's files; empty when all is in order."""
     try:
         directory = Directory.load(city_dir / "lines.yaml")
+        schedule: Schedule = load_schedule(city_dir, ZoneInfo("Asia/Shanghai"), PlainWeek())
         parsed = load_flow(city_dir)
         made = {name: load_flow(city_dir, name) for name in OUTBOUND_FLOWS.values() if (city_dir / name).is_file()}
         texts = prompts.texts(city_dir)
@@ -49,7 +56,9 @@ def check_city(city_dir: Path) -> list[str]:
     except OSError as error:
         return [f"{error.filename}: {error.strerror}"]
     return [
-        *directory.lint(),
+        *directory.lint(texts, schedule.hours),
+        *schedule.lint(),
+        *_transfers(parsed, directory),
         *flow.lint(parsed, "flow.yaml", texts, directory.targets(), directory.emergencies()),
         *(
             finding
@@ -68,3 +77,18 @@ def _strangers(catalogue: Catalogue, book: Rulebook) -> list[str]:
         *(f"matters.yaml: {name} is in no group of routing.yaml" for name in sorted(accepted - routed)),
         *(f"routing.yaml: {name} is no accepted matter of matters.yaml" for name in sorted(routed - accepted)),
     ]
+
+
+def _transfers(parsed: Flow, directory: Directory) -> Iterator[str]:
+    """Transfers of the flow that say or do something else than the directory's line."""
+    for name, node in parsed.nodes.items():
+        kind, _, target = node.target.partition(":") if isinstance(node, Transfer) else ("", "", "")
+        line = directory.lines.get(target)
+        if not isinstance(node, Transfer) or kind != "line" or line is None:
+            continue
+        where = f"flow.yaml:{parsed.lines.get(name, 1)}: node '{name}'"
+        if node.prompts != (line.handover,):
+            yield f"{where} is announced otherwise than the directory's '{line.handover}'"
+        back = parsed.nodes[node.failed]
+        if not isinstance(back, Transfer) or back.target != f"queue:{line.fallback}":
+            yield f"{where} does not fall back to the queue '{line.fallback}', as the directory says"

@@ -17,21 +17,29 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
 from agi_scripts.server import AgiServer
-from call_router.ami import Ami, Fields
+from call_router.ami import Fields
 from call_router.calls_file import CallsFile
+from call_router.conversations import Conversations
+from call_router.desk import Desk
+from call_router.desk_line import DeskLine
+from call_router.leg_events import LegEvents
+from call_router.memberships import Memberships
 from call_router.reaper import Reaper
 from casebook.api.app import create_app
 from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
+from casebook.api.desk_parts import DeskParts
 from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.open311 import DEMANDS, open_matters
 from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
+from casebook.store.desk import DeskLog
 from casebook.store.engine import reading
 from casebook.store.intake import CallIntake
 from casebook.store.knowledge import Knowledge
 from casebook.store.knowledge_gaps import KnowledgeGaps
 from casebook.store.knowledge_index import KnowledgeSearch
+from casebook.store.legs import Legs
 from casebook.store.linkage import Linkage
 from casebook.store.nightly import plan_night
 from casebook.store.notices import Inbox
@@ -45,7 +53,7 @@ from config.jobs import Jobs, Relay, build_actors, build_broker
 from config.linkage import Telling, platforms
 from config.model import check_model
 from config.notices import routes
-from config.pbx import ami_secret
+from config.pbx import agent_queues, manager
 from config.settings import Settings, SettingsError
 from config.suggestions import adviser
 from config.wiring import Hotline, utc_now
@@ -63,7 +71,7 @@ def serve_web(hotline: Hotline) -> None:
     deps = api_deps(hotline)
     app: ASGIApp = create_app(deps)
     if twilio.configured(settings):
-        app = beside(create_webhooks(twilio.webhooks(hotline)), app)
+        app = beside(create_webhooks(twilio.webhooks(hotline, deps.registry)), app)
     server = _Server(
         uvicorn.Config(
             app,
@@ -79,7 +87,11 @@ def serve_web(hotline: Hotline) -> None:
         )
     )
     server.board = deps.board
+    if deps.desk is not None:
+        deps.desk.line.start()
     server.run()
+    if deps.desk is not None:
+        deps.desk.line.stop()
 
 
 class _Server(uvicorn.Server):
@@ -125,12 +137,27 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         readiness=lambda: readiness(hotline),
         clock=utc_now,
         cookie_secure=settings.public_url.startswith("https:"),
+        desk=desk_parts(hotline),
         telephone=TelephoneFigures(hotline.engine),
         linkage=Linkage(hotline.engine, hotline.privacy, routes(settings)),
         platforms=platforms(settings),
         linkage_secrets=settings.linkage_keys,
         board=BoardHub(settings.redis_url) if settings.redis_url else None,
     )
+
+
+def desk_parts(hotline: Hotline) -> DeskParts:
+    """What agents do with calls, over a line of its own to the PBX."""
+    settings, engine = hotline.settings, hotline.engine
+    legs, log = Legs(engine), DeskLog(engine)
+    agents = agent_queues(settings.city_dir, hotline.directory)
+    line = DeskLine(
+        lambda: manager(settings),
+        lambda ami: Desk(ami, hotline.router, legs, log, utc_now),
+        lambda ami: Memberships(ami, hotline.presence, agents),
+    )
+    extensions = frozenset(agent.extension for agent in agents)
+    return DeskParts(line, hotline.router, hotline.presence, hotline.callbacks, legs, log, extensions)
 
 
 def readiness(hotline: Hotline) -> dict[str, str | None]:
@@ -234,20 +261,26 @@ async def _route(hotline: Hotline, stop: threading.Event) -> None:
 
     def on_event(event: Fields) -> None:
         reaper.on_event(event)
+        leg_events.on_event(event)
         if feed:
             feed.on_event(event)
 
-    ami = Ami(settings.ami_host, settings.ami_port, settings.ami_user, ami_secret(settings), on_event=on_event)
+    ami = manager(settings, on_event)
     settings.calls_dir.mkdir(parents=True, exist_ok=True)
+    legs = Legs(hotline.engine)
+    leg_events = LegEvents(legs, hotline.callbacks, utc_now)
     reaper = Reaper(
         ami,
         hotline.service,
         CallIntake(hotline.store),
         hotline.recordings,
         CallsFile(settings.calls_dir),
+        legs,
+        Conversations(settings.recordings_dir, DeskLog(hotline.engine), utc_now),
         system_name=settings.system_name,
         clock=utc_now,
     )
+    memberships = Memberships(ami, hotline.presence, agent_queues(settings.city_dir, hotline.directory))
     feed, record = board_feed(hotline, ami), telephone_record(hotline, ami)
 
     async def reap() -> None:
@@ -255,7 +288,7 @@ async def _route(hotline: Hotline, stop: threading.Event) -> None:
         await record.was_read.wait()
         await reaper.run()
 
-    jobs = [ami.run(), record.run(), reap(), *([feed.run()] if feed else [])]
+    jobs = [ami.run(), record.run(), reap(), memberships.run(), *([feed.run()] if feed else [])]
     tasks = [asyncio.create_task(job) for job in jobs]
     await asyncio.to_thread(stop.wait)
     for task in tasks:

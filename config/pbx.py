@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+import ssl
+from collections.abc import Callable
+from pathlib import Path
 
-from asterisk_conf.render import Agent, PbxConfig, Trunk
+from asterisk_conf.render import Agent, Membership, PbxConfig, PbxQueue, Trunk
+from call_router.ami import Ami, Fields
+from call_router.directory import Directory
+from call_router.memberships import AgentQueues
+from config.agents import AgentFileEntry, load_agents
 from config.secrets_store import make_secret
 from config.settings import Settings, SettingsError
 
-
-class _AgentEntry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    extension: str
-    name: str
-
-
-class _AgentsFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    agents: list[_AgentEntry]
+RESERVE_PENALTY = 5
+"""Penalty of agents who have not the queue's skill: rung when nobody who has it is free."""
 
 
 def pbx_config(settings: Settings) -> PbxConfig:
-    """What `hotline pbx render` writes. Makes the secrets that are missing. Raises SettingsError."""
+    """What `hotline pbx render` writes. Makes the secrets that are missing. Raises SettingsError or DirectoryError."""
     first, _, last = settings.rtp_ports.partition("-")
+    directory = Directory.load(settings.city_dir / "lines.yaml")
     return PbxConfig(
         prefix=settings.prefix,
         directory=(settings.data_dir / "pbx").absolute(),
@@ -38,7 +36,9 @@ def pbx_config(settings: Settings) -> PbxConfig:
         prompts_dir=settings.prompts_dir,
         recordings_dir=settings.recordings_dir,
         calls_dir=settings.calls_dir,
-        agents=load_agents(settings),
+        agents=telephones(settings, directory),
+        announcements=tuple(sorted({line.handover for line in directory.lines.values() if line.emergency})),
+        queues=tuple(PbxQueue(name, queue.weight) for name, queue in directory.queues.items()),
         trunks=load_trunks(settings.trunks),
         allow_anonymous=settings.sip_anonymous,
         twilio_peers=tuple(peer.strip() for peer in settings.twilio_peers.split(",") if peer.strip()),
@@ -50,19 +50,52 @@ def ami_secret(settings: Settings) -> str:
     return settings.ami_secret or make_secret(settings.data_dir, "ami")[0]
 
 
-def load_agents(settings: Settings) -> tuple[Agent, ...]:
-    """The telephones of agents.yaml, each with its password. Raises SettingsError."""
-    file = settings.city_dir / "agents.yaml"
-    if not file.is_file():
-        return ()
-    try:
-        entries = _AgentsFile.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))).agents
-    except (yaml.YAMLError, ValidationError) as error:
-        raise SettingsError(f"{file.name} is not a list of agents with extension and name") from error
+def telephones(settings: Settings, directory: Directory) -> tuple[Agent, ...]:
+    """The telephones of agents.yaml, each with its password and its queues. Raises SettingsError."""
     return tuple(
-        Agent(entry.extension, entry.name, make_secret(settings.data_dir, f"agent-{entry.extension}", 20)[0])
-        for entry in entries
+        Agent(
+            entry.extension,
+            entry.name,
+            make_secret(settings.data_dir, f"agent-{entry.extension}", 20)[0],
+            queues_of(entry, directory),
+            static=entry.duty == "phone",
+        )
+        for entry in load_agents(settings.city_dir)
     )
+
+
+def queues_of(entry: AgentFileEntry, directory: Directory) -> tuple[Membership, ...]:
+    """Which queues ring an agent: those without a skill, those of the agent's skills first, others as a reserve."""
+    return tuple(
+        Membership(name, 0 if queue.skill is None or queue.skill in entry.skills else RESERVE_PENALTY)
+        for name, queue in directory.queues.items()
+        if queue.skill is None or queue.skill in entry.skills or queue.others
+    )
+
+
+def agent_queues(city_dir: Path, directory: Directory) -> list[AgentQueues]:
+    """The agents and their queues, as the PBX is brought to have them. Raises SettingsError."""
+    return [
+        AgentQueues(
+            entry.extension,
+            entry.name,
+            tuple((one.queue, one.penalty) for one in queues_of(entry, directory)),
+            static=entry.duty == "phone",
+        )
+        for entry in load_agents(city_dir)
+    ]
+
+
+def manager(settings: Settings, on_event: Callable[[Fields], None] | None = None) -> Ami:
+    """A client of the PBX's manager interface. Raises SettingsError for a certificate that cannot be read."""
+    tls = None
+    if settings.ami_tls_ca is not None:
+        try:
+            tls = ssl.create_default_context(cafile=str(settings.ami_tls_ca))
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"HOTLINE_AMI_TLS_CA: {settings.ami_tls_ca} is no certificate") from error
+    secret = ami_secret(settings)
+    return Ami(settings.ami_host, settings.ami_port, settings.ami_user, secret, on_event=on_event, tls=tls)
 
 
 def load_trunks(value: str) -> tuple[Trunk, ...]:

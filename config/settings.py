@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     ami_port: int = Field(default=5038, ge=1, le=65535)
     ami_user: str = "hotline"
     ami_secret: str = ""
+    ami_tls_ca: Path | None = None
+    """Certificate of whoever signed the PBX's: the manager interface is then spoken over TLS."""
     system_name: str = "lyg1"
     """Name of this PBX in call ids: two PBXs of one line must differ."""
     trunks: str = ""

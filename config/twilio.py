@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx2
+from prometheus_client import CollectorRegistry, Histogram
 from starlette.datastructures import FormData
 
 from casebook.store.carrier import END, FETCH, CarrierReports
@@ -56,14 +57,17 @@ def signatures(settings: Settings) -> Signatures:
 
 def fallback(hotline: Hotline) -> Fallback:
     """Documents that need no state."""
-    agents = hotline.directory.plan("queue:agents", "", utc_now())
+    agents = hotline.router.plan("queue:agents", "", utc_now())
     if not agents:
         raise SettingsError("lines.yaml has no queue 'agents', where callers go when all else fails")
     return Fallback(_addresses(hotline), _targets(hotline.settings), agents[0])
 
 
-def webhooks(hotline: Hotline) -> TwilioDeps:
-    """What the webhooks are built from. Raises SettingsError."""
+def webhooks(hotline: Hotline, registry: CollectorRegistry) -> TwilioDeps:
+    """What the webhooks are built from; `registry` shows how long they take. Raises SettingsError."""
+    seconds = Histogram(
+        "hotline_webhook_seconds", "Time to answer a webhook of Twilio's", ("webhook", "status"), registry=registry
+    )
     media = _media(hotline)
 
     def playback(path: str) -> Any:
@@ -86,6 +90,7 @@ def webhooks(hotline: Hotline) -> TwilioDeps:
         _addresses(hotline),
         hotline.settings.prompts_dir,
         playback,
+        lambda name, status, took_s: seconds.labels(name, status).observe(took_s),
     )
 
 
@@ -246,4 +251,4 @@ def _targets(settings: Settings) -> Targets:
 
 
 def _outbound_service(hotline: Hotline, file: str) -> CallService:
-    return CallService(hotline.store, hotline.directory, load_flow(hotline.settings.city_dir, file), utc_now)
+    return CallService(hotline.store, hotline.router, load_flow(hotline.settings.city_dir, file), utc_now)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
 from agi_scripts.driver import AgiDriver
 from call_router.directory import Directory
+from call_router.plan import AgentEntry, CallRouter
 from call_router.recordings import RecordingFolder
+from call_router.schedule import Calendar, Rostered, Schedule
 from casebook.privacy import Privacy
 from casebook.rulebook import Rulebook, load_rulebook
 from casebook.store import open_engine, upgrade
+from casebook.store.callbacks import Callbacks
 from casebook.store.calls import SqlCallStore
 from casebook.store.casework import Casework
 from casebook.store.files import Files
 from casebook.store.outbox import Outbox
 from casebook.store.people import People
+from casebook.store.presence import Presence
 from casebook.store.queries import Cases
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
+from config.agents import load_agents
 from config.clock import utc_now
 from config.notices import case_channels
 from config.settings import Settings
+from config.staff import StoredCalendar, StoredStaff
 from ivr.flow import Flow, parse
 from ivr.service import CallService
 from transcription.audio import probe
@@ -99,6 +106,31 @@ class Hotline:
         return Directory.load(self.settings.city_dir / "lines.yaml")
 
     @cached_property
+    def schedule(self) -> Schedule:
+        """The city's shifts. Raises ScheduleError or SettingsError."""
+        return load_schedule(self.settings.city_dir, ZoneInfo(self.settings.timezone), StoredCalendar(self.engine))
+
+    @cached_property
+    def router(self) -> CallRouter:
+        """Where a call goes."""
+        entries = load_agents(self.settings.city_dir)
+        agents = {
+            one.extension: AgentEntry(one.extension, one.name, frozenset(one.skills), one.duty == "phone")
+            for one in entries
+        }
+        return CallRouter(self.directory, self.schedule, agents, StoredStaff(self.presence))
+
+    @cached_property
+    def presence(self) -> Presence:
+        """Who is there."""
+        return Presence(self.engine)
+
+    @cached_property
+    def callbacks(self) -> Callbacks:
+        """Who is to be called back."""
+        return Callbacks(self.engine, self.privacy)
+
+    @cached_property
     def flow(self) -> Flow:
         """The city's flow. Raises FlowError."""
         return load_flow(self.settings.city_dir)
@@ -106,7 +138,7 @@ class Hotline:
     @cached_property
     def service(self) -> CallService:
         """The calls of this line."""
-        return CallService(self.store, self.directory, self.flow, utc_now)
+        return CallService(self.store, self.router, self.flow, utc_now)
 
     @cached_property
     def recordings(self) -> RecordingFolder:
@@ -133,3 +165,9 @@ def load_flow(city_dir: Path, name: str = "flow.yaml") -> Flow:
     """A flow of a city. Raises FlowError with file and line."""
     file = city_dir / name
     return parse(file.read_text(encoding="utf-8"), file.name)
+
+
+def load_schedule(city_dir: Path, zone: ZoneInfo, calendar: Calendar) -> Schedule:
+    """The shifts of a city. Raises ScheduleError or SettingsError."""
+    rostered = (Rostered(one.extension, frozenset(one.shifts), frozenset(one.skills)) for one in load_agents(city_dir))
+    return Schedule.load(city_dir / "shifts.yaml", rostered, calendar, zone)

@@ -13,13 +13,19 @@ from typing import Any
 
 from ivr import events
 from ivr.events import Event
-from ivr.flow import Announce, Collect, End, Flow, Lookup, Menu, Transfer, Voicemail
-from ivr.ports import Command, Effect, KeptRecording, LookUpCase, OpenVoicemailCase, PlanLegs
+from ivr.flow import Announce, Callback, Collect, End, Flow, Lookup, Menu, Transfer, Voicemail
+from ivr.ports import (
+    BookCallback,
+    Command,
+    Effect,
+    EndedLeg,
+    KeptRecording,
+    LookUpCase,
+    OpenVoicemailCase,
+    PlanLegs,
+)
+from ivr.spelling import spell
 from ivr.verbs import Dial, Enqueue, Gather, Hangup, Leg, Play, Playback, Record, Verb, dump_leg
-
-PAUSE = "pause"
-_GROUPS = {14: (4, 4, 3, 3), 4: (4,)}
-"""How digits are grouped when read: a date, then the number of the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class CallState:
     variables: Mapping[str, str] = field(default_factory=dict)
     legs: tuple[Leg, ...] = ()
     leg: int = 0
+    leg_at: str = ""
+    """When the leg under way began; empty while there is none."""
     recording: KeptRecording | None = None
     """The voicemail that will be kept if the caller hangs up now."""
     steps: int = 0
@@ -53,6 +61,7 @@ class StepResult:
     command: Command | None = None
     recordings: tuple[KeptRecording, ...] = ()
     effects: tuple[Effect, ...] = ()
+    legs: tuple[EndedLeg, ...] = ()
 
 
 def dump_state(state: CallState) -> dict[str, Any]:
@@ -107,9 +116,10 @@ class _Walk:
         self.verbs: list[Verb] = []
         self.command: Command | None = None
         self.recordings: list[KeptRecording] = []
+        self.legs: list[EndedLeg] = []
 
     def result(self) -> StepResult:
-        return StepResult(self.state, tuple(self.verbs), self.command, tuple(self.recordings))
+        return StepResult(self.state, tuple(self.verbs), self.command, tuple(self.recordings), legs=tuple(self.legs))
 
     def set(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
@@ -125,10 +135,13 @@ class _Walk:
                 self.set(started_at=self.now.isoformat())
                 self.enter(self.flow.start)
             case events.CallerGone():
+                self.note_leg("caller_gone")
                 self.gone()
             case events.CaseOpened():
                 self.saved(event)
             case _:
+                if isinstance(event, events.DialEnded | events.QueueLeft):
+                    self.note_leg(event.outcome, event.talk_s, getattr(event, "agent", ""))
                 self.set(steps=self.state.steps + 1)
                 if self.over_limit():
                     self.enter(self.flow.limits.then)
@@ -162,6 +175,11 @@ class _Walk:
                 self.try_leg(node)
             case Transfer() as node, events.DialEnded(outcome=outcome) | events.QueueLeft(outcome=outcome):
                 self.leg_ended(node, outcome)
+            case Callback() as node, events.CallbackBooked():
+                self.set(outcome="callback")
+                self.enter(node.saved)
+            case Callback() as node, events.CallbackImpossible():
+                self.enter(node.no_number)
             case Voicemail() as node, _:
                 self.voicemail(node, event)
             case _:
@@ -188,6 +206,8 @@ class _Walk:
                     if node.prompts:
                         self.verbs.append(Play(self.clips(node.prompts)))
                     self.command = PlanLegs(node.target, self.state.demand)
+                case Callback():
+                    self.command = BookCallback()
                 case Voicemail():
                     self.record(node, node.prompts)
                 case End():
@@ -237,15 +257,27 @@ class _Walk:
             self.enter(node.failed)
             return
         leg = self.state.legs[self.state.leg]
+        self.set(leg_at=self.now.isoformat())
         self.verbs.append(Dial(leg) if leg.kind == "line" else Enqueue(leg))
 
+    def note_leg(self, outcome: str, talk_s: int = 0, agent: str = "") -> None:
+        """The leg under way, if any, is over."""
+        if self.state.leg_at and self.state.leg < len(self.state.legs):
+            began = datetime.fromisoformat(self.state.leg_at)
+            leg = self.state.legs[self.state.leg]
+            self.legs.append(EndedLeg(self.seq, leg, began, outcome, talk_s, agent))
+        self.set(leg_at="")
+
     def leg_ended(self, node: Transfer, outcome: str) -> None:
-        if outcome == "answered" and self.state.leg < len(self.state.legs):
-            reached = self.state.legs[self.state.leg].kind
-            self.set(outcome="transferred" if reached == "line" else "answered")
+        if outcome in ("answered", "transferred") and self.state.leg < len(self.state.legs):
+            handed_on = outcome == "transferred" or self.state.legs[self.state.leg].kind == "line"
+            self.set(outcome="transferred" if handed_on else "answered")
             self.enter(node.answered)
             return
         self.set(leg=self.state.leg + 1)
+        if self.state.leg >= len(self.state.legs) and outcome in ("timeout", "full") and node.waited:
+            self.enter(node.waited)
+            return
         self.try_leg(node)
 
     def end(self, node: End) -> None:
@@ -366,15 +398,3 @@ class _Walk:
             else:
                 names.append(prompt)
         return tuple(names)
-
-
-def spell(digits: str) -> list[str]:
-    """Clips that read digits one by one, with a pause between groups; a case number as date and number of the day."""
-    clips: list[str] = []
-    start = 0
-    for size in _GROUPS.get(len(digits), (len(digits),)):
-        if start:
-            clips.append(PAUSE)
-        clips += [f"digits/{digit}" for digit in digits[start : start + size]]
-        start += size
-    return clips

@@ -50,14 +50,21 @@ class DialEnded:
 
     name: ClassVar[str] = "dial_ended"
     outcome: str
+    talk_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLeft:
-    """The caller left a queue: answered, timeout, join_empty, leave_empty, full or withdrawn."""
+    """The caller left a queue: answered, timeout, join_empty, leave_empty, full or withdrawn.
+
+    "transferred": an agent answered and handed the caller on to a line.
+    """
 
     name: ClassVar[str] = "queue_left"
     outcome: str
+    talk_s: int = 0
+    agent: str = ""
+    """Extension of the agent who answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +106,30 @@ class LegsPlanned:
     legs: tuple[Leg, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CallbackBooked:
+    """Result of `BookCallback`: somebody will call the caller back."""
+
+    name: ClassVar[str] = "callback_booked"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackImpossible:
+    """Result of `BookCallback` for a caller whose number is withheld."""
+
+    name: ClassVar[str] = "callback_impossible"
+
+
 DriverEvent = Started | Digits | NoInput | Recorded | DialEnded | QueueLeft | CallerGone
-CommandResult = CaseOpened | CaseFound | CaseNotFound | LegsPlanned
+CommandResult = CaseOpened | CaseFound | CaseNotFound | LegsPlanned | CallbackBooked | CallbackImpossible
 Event = DriverEvent | CommandResult
 
 
 def dump_event(event: Event) -> dict[str, Any]:
-    """JSON form of an event for the call's journal."""
+    """JSON form of an event for the call's journal; what stands at its default is left out."""
     data: dict[str, Any] = {"event": event.name}
     for field in fields(event):
         value = getattr(event, field.name)
-        data[field.name] = [dump_leg(leg) for leg in value] if field.name == "legs" else value
+        if value != field.default:
+            data[field.name] = [dump_leg(leg) for leg in value] if field.name == "legs" else value
     return data

@@ -86,7 +86,10 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Try to reach somebody: a line ("line:110") or agents ("queue:agents"), leg by leg as the router plans."""
+    """Try to reach somebody: a line ("line:110") or agents ("queue:agents"), leg by leg as the router plans.
+
+    `waited` is where a caller goes for whom the last leg's time ran out in a queue; without it, to `failed`.
+    """
 
     __pydantic_config__ = _STRICT
     type: Literal["transfer", "queue"]
@@ -94,6 +97,17 @@ class Transfer:
     target: str
     answered: str
     failed: str
+    waited: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Book a call-back to the number that called; `no_number` is for callers who withhold it."""
+
+    __pydantic_config__ = _STRICT
+    type: Literal["callback"]
+    saved: str
+    no_number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +141,7 @@ class End:
     outcome: str = ""
 
 
-Node = Announce | Menu | Collect | Lookup | Transfer | Voicemail | End
+Node = Announce | Menu | Collect | Lookup | Transfer | Callback | Voicemail | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +233,8 @@ _EXITS: dict[type[Node], tuple[str, ...]] = {
     Menu: ("no_input", "gave_up"),
     Collect: ("next", "gave_up"),
     Lookup: ("found", "not_found", "gave_up"),
-    Transfer: ("answered", "failed"),
+    Transfer: ("answered", "failed", "waited"),
+    Callback: ("saved", "no_number"),
     Voicemail: ("saved", "missed"),
     End: (),
 }
@@ -228,7 +243,8 @@ _EXITS: dict[type[Node], tuple[str, ...]] = {
 def named_exits(node: Node) -> dict[str, str]:
     """The exits of a node: what leads out ("key 1", "no_input", "answered" ...), and where to."""
     chosen = {f"key {key}": choice.to for key, choice in node.keys.items()} if isinstance(node, Menu) else {}
-    return chosen | {name: str(getattr(node, name)) for name in _EXITS[type(node)]}
+    leads = {name: str(getattr(node, name)) for name in _EXITS[type(node)]}
+    return chosen | {name: to for name, to in leads.items() if to}
 
 
 def exits(node: Node) -> tuple[str, ...]:
@@ -249,7 +265,7 @@ def prompts_of(node: Node) -> Prompts:
     match node:
         case Voicemail():
             return (*node.prompts, *node.again, *node.review, *node.playback)
-        case Lookup():
+        case Lookup() | Callback():
             return ()
         case _:
             return node.prompts
@@ -330,7 +346,7 @@ def _without_wait(flow: Flow, start: str) -> set[str]:
     todo = [start]
     while todo:
         node = flow.nodes[todo.pop()]
-        following = (node.next,) if isinstance(node, Announce) else exits(node) if isinstance(node, Lookup) else ()
+        following = exits(node) if isinstance(node, Announce | Lookup | Callback) else ()
         for to in following:
             if to not in seen:
                 seen.add(to)

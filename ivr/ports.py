@@ -52,7 +52,12 @@ class PlanLegs:
     demand: str
 
 
-Command = OpenVoicemailCase | LookUpCase | PlanLegs
+@dataclass(frozen=True, slots=True)
+class BookCallback:
+    """Note that the caller wants to be called back. One task a number: asked again, the same task stands."""
+
+
+Command = OpenVoicemailCase | LookUpCase | PlanLegs | BookCallback
 
 
 # --- effects: rows of the outbox, written in the same transaction, done by workers
@@ -122,6 +127,20 @@ class KeptRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedLeg:
+    """An attempt to reach somebody, over."""
+
+    seq: int
+    """Number of the answer that began it."""
+    leg: Leg
+    started_at: datetime
+    outcome: str
+    """As DialEnded or QueueLeft says, or "caller_gone" when the caller hung up before anybody answered."""
+    talk_s: int = 0
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepWrites:
     """What one step adds besides the session row."""
 
@@ -129,7 +148,8 @@ class StepWrites:
     """The driver's event first, then the results of commands."""
     effects: tuple[Effect, ...] = ()
     outcome: str = ""
-    """Set when the call ends: voicemail, answered, transferred, informed, missed, abandoned."""
+    """Set when the call ends: voicemail, answered, transferred, informed, callback, missed, abandoned."""
+    legs: tuple[EndedLeg, ...] = ()
 
 
 class UnitOfWork(Protocol):
@@ -145,7 +165,8 @@ class UnitOfWork(Protocol):
         """Write session, journal and effects. Raises StaleSession when `session.version` is not the stored one.
 
         Increments `session.version`. When `session.ended_at` is set, the call's row gets its end and `writes.outcome`,
-        and the clock of the call's DRAFT case starts there.
+        and the clock of the call's DRAFT case starts there. A call that ends missed or abandoned leaves a call-back
+        task for its number; one that reached somebody ends the number's open task.
         """
 
     def save_recording(self, call_id: str, recording: KeptRecording, now: datetime) -> None:
@@ -156,6 +177,9 @@ class UnitOfWork(Protocol):
 
     def look_up_case(self, command: LookUpCase) -> CommandResult:
         """CaseFound or CaseNotFound."""
+
+    def book_callback(self, call_id: str, now: datetime) -> CommandResult:
+        """CallbackBooked, or CallbackImpossible where the call has no number."""
 
     def save_flow(self, rev: str, source: str) -> None:
         """Keep the text of a flow revision, so that a call finishes by the flow with which it began."""

@@ -15,9 +15,11 @@ from ivr.engine import CallState, dump_state, load_state, step
 from ivr.events import CommandResult, DriverEvent, Event
 from ivr.flow import Flow, parse
 from ivr.ports import (
+    BookCallback,
     CallStore,
     Command,
     Effect,
+    EndedLeg,
     LookUpCase,
     NewCall,
     OpenVoicemailCase,
@@ -107,11 +109,13 @@ class CallService:
         journal: list[Event] = [event]
         verbs: list[Verb] = []
         effects: list[Effect] = []
+        legs: list[EndedLeg] = []
         while True:
             result = step(flow, state, event, now, seq=row.seq)
             state = result.state
             verbs += result.verbs
             effects += result.effects
+            legs += result.legs
             for recording in result.recordings:
                 unit.save_recording(row.call_id, recording, now)
             if result.command is None:
@@ -122,7 +126,7 @@ class CallService:
         row.state = dump_state(state)
         row.verbs = tuple(verbs) or (Hangup(),)
         row.ended_at = now if state.ended else None
-        writes = StepWrites(tuple(journal), tuple(effects), state.outcome if state.ended else "")
+        writes = StepWrites(tuple(journal), tuple(effects), state.outcome if state.ended else "", tuple(legs))
         unit.save_step(row, writes, now)
 
     def _execute(self, unit: UnitOfWork, call_id: str, command: Command, now: datetime) -> CommandResult:
@@ -131,6 +135,8 @@ class CallService:
                 return unit.open_by_voicemail(call_id, command, now)
             case LookUpCase():
                 return unit.look_up_case(command)
+            case BookCallback():
+                return unit.book_callback(call_id, now)
             case PlanLegs():
                 return events.LegsPlanned(self._router.plan(command.target, command.demand, now))
 

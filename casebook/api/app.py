@@ -12,6 +12,7 @@ from casebook.api import (
     board_routes,
     case_routes,
     console_routes,
+    desk_routes,
     health_routes,
     knowledge_routes,
     linkage_routes,
@@ -69,6 +70,8 @@ def create_app(deps: ApiDeps) -> FastAPI:
     problems.install(app)
     for routes in _ROUTES:
         app.include_router(routes.router)
+    if deps.desk is not None:
+        app.include_router(desk_routes.router)
     if deps.knowledge is not None:
         app.include_router(knowledge_routes.router)
         app.include_router(suggestion_routes.router)

@@ -17,7 +17,7 @@ from casebook.api.problems import Problem, ProblemBody
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
     code: {"model": ProblemBody, "description": words}
-    for code, words in ((401, "not signed in"), (422, "refused"), (503, "no board"))
+    for code, words in ((401, "not signed in"), (422, "refused"), (404, "no board here"))
 }
 router = APIRouter(prefix="/api/v1", tags=["board"], responses=_PROBLEMS)
 SESSION_CHECK_S = 60.0

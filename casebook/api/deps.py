@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from casebook.api.attempts import AttemptLimit
 from casebook.api.board_hub import BoardHub
+from casebook.api.desk_parts import DeskParts
 from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.problems import Problem
 from casebook.linkage import Platform
@@ -57,6 +58,8 @@ class ApiDeps:
     knowledge: KnowledgeDeps | None = None
     public: PublicDeps | None = None
     """Without them, their routes are not there."""
+    desk: DeskParts | None = None
+    """What agents do with calls; None where there is no PBX: then its routes are not there."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 

@@ -34,11 +34,15 @@ SENTENCES: dict[str, tuple[int, str]] = {
     "too_many_queries": (429, "输错次数太多，请稍后再试，或拨打 12345 由话务员查询。"),
     "csrf": (403, "请求的来源不可信，已拒绝。请从控制台页面操作。"),
     "missing_idempotency_key": (400, "缺少有效的 Idempotency-Key 请求头（1 到 128 个可见字符）。"),
-    "board_away": (503, "实时看板暂时不可用：消息服务没有配置。"),
+    "board_away": (404, "没有实时看板：没有配置消息服务（HOTLINE_REDIS_URL）。"),
     "bad_signature": (401, "签名不对，或请求已过期。"),
     "not_linked": (422, "没有约定由该平台发送这类消息。"),
     "recording_missing": (404, "没有找到这段录音。"),
     "too_large": (413, "提交的内容太大。"),
+    "not_at_desk": (409, "您还没有签入话机。"),
+    "no_call": (409, "话机上没有正在进行的通话。"),
+    "closed": (409, "这条线路不存在，或现在不在服务时间。"),
+    "pbx_away": (503, "电话系统暂时联系不上，请用话机操作或稍后再试。"),
     "server_error": (500, "服务器出错了，请稍后再试；您填写的内容没有提交成功。"),
 }
 """Every code that the API answers with, its status and its sentence. Only the code is part of the contract."""

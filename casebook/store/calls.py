@@ -21,9 +21,11 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from casebook.numbering import from_digits
 from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.states import PROGRESS
+from casebook.store.callbacks import book, settle
 from casebook.store.cases import QUERY_CODE, add_effect, open_draft, start_clock
+from casebook.store.legs import write_ended_legs
 from casebook.store.schema import call, case_, flow_revision, recording
-from ivr.events import CaseFound, CaseNotFound, CommandResult, dump_event
+from ivr.events import CallbackBooked, CallbackImpossible, CaseFound, CaseNotFound, CommandResult, dump_event
 from ivr.ports import (
     KeptRecording,
     LookUpCase,
@@ -124,23 +126,25 @@ class SqlUnitOfWork(UnitOfWork):
             session.version,
         )
         journal = [_dump(dump_event(happened)) for happened in writes.journal]
-        noted = 0 if driver.is_sqlite else 1
+        noted = 0 if driver.is_sqlite or not journal else 1
         saved = (
-            driver.execute(_SAVE, values)
-            if driver.is_sqlite
-            else driver.execute(_SAVE_AND_JOURNAL, (*values, session.seq, at, journal[0]))
+            driver.execute(_SAVE_AND_JOURNAL, (*values, session.seq, at, journal[0]))
+            if noted
+            else driver.execute(_SAVE, values)
         )
         if saved.rowcount != 1:
             raise StaleSession(session.call_id)
         session.version += 1
         for n, happened in enumerate(journal[noted:], noted):
             driver.execute(_JOURNAL, (session.call_id, session.seq, n, at, happened))
+        write_ended_legs(self.connection, session.call_id, writes.legs, now)
         for effect in writes.effects:
             add_effect(self.connection, effect.kind, effect.key, effect.payload, now)
         if session.ended_at is not None:
             driver.execute(_END_CALL, (driver.moment(session.ended_at), writes.outcome, session.call_id))
             if driver.execute(_WAITING_CASE, (session.call_id,)).fetchone():
                 start_clock(self.connection, session.call_id, session.ended_at, now)
+            settle(self.connection, session.call_id, writes.outcome, now)
 
     def save_recording(self, call_id: str, kept: KeptRecording, now: datetime) -> None:
         upsert_recording(self.connection, call_id, kept, now)
@@ -162,6 +166,9 @@ class SqlUnitOfWork(UnitOfWork):
         index = row.query_code_hmac if row else self._privacy.index("", QUERY_CODE)
         matches = self._privacy.same(command.query_code, index, f"{QUERY_CODE}:{case_no}")
         return CaseFound(PROGRESS[row.state]) if row and matches else CaseNotFound()
+
+    def book_callback(self, call_id: str, now: datetime) -> CommandResult:
+        return CallbackBooked() if book(self.connection, call_id, "requested", now) else CallbackImpossible()
 
     def save_flow(self, rev: str, source: str) -> None:
         self.connection.execute(

@@ -83,6 +83,17 @@ class CarrierReports:
             known = connection.scalars(select(outbox.c.key).where(outbox.c.key.in_(keys)))
             return wanted - {key.removeprefix("fetch:") for key in known}
 
+    def try_again(self, paths: Iterable[str], now: datetime) -> int:
+        """Recordings that were given up are fetched again, as the carrier still has them; how many."""
+        keys = [f"fetch:{path}" for path in paths]
+        with self._store.engine.begin() as connection:
+            again = connection.execute(
+                update(outbox)
+                .where(outbox.c.key.in_(keys), outbox.c.state == "dead")
+                .values(state="waiting", attempts=0, run_at=now, sent_at=None)
+            )
+        return again.rowcount
+
     def silent_calls(self, carrier: str, before: datetime, limit: int) -> list[str]:
         """Open calls of a carrier of which nothing was heard since a moment, the longest silent first."""
         statement = (

@@ -17,7 +17,6 @@ from casebook.handling import commands as do
 from casebook.handling.decide import Decision, decide
 from casebook.handling.record import CASE_FIELDS, CaseRecord, whole_ms
 from casebook.handling.scene import Scene
-from casebook.hashchain import GENESIS
 from casebook.numbering import new_query_code
 from casebook.privacy import Privacy
 from casebook.roles import Actor
@@ -27,17 +26,15 @@ from casebook.store.cases import QUERY_CODE, next_number
 from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, keep_citizen
 from casebook.store.engine import reading
-from casebook.store.history import append_event
+from casebook.store.history import FIRST, append_event, event_values
 from casebook.store.knowledge_answers import keep_answer
-from casebook.store.records import load_orders, read_case, select_case, write_case
+from casebook.store.records import load_orders, read_case, select_case, write_case, write_new_case
 from casebook.store.schema import case_, event
 from casebook.store.telling import Channels, tell
 from casebook.store.timers import set_timers
 
 _C = TypeVar("_C", bound=do.Command)
 _STALE = "案件已被他人修改，请刷新后再操作。"
-# One statement, whose parameters alone differ: SQLAlchemy compiles it once.
-_NEW_CASE = insert(case_).returning(case_.c.id)
 _COUNTER = text(
     "INSERT INTO case_counter (day, n) VALUES (:day, 1)"
     " ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n"
@@ -80,9 +77,11 @@ class Casework:
         try:
             with self._engine.begin() as connection:
                 scene = self._scene(connection, actor, now)
+                citizen_id = self._citizen(connection, command, now)
+                # The day's counter is held from here to the end: whatever can be done before it is.
                 case_no, code = next_number(connection, now), new_query_code()
                 new = CaseRecord(case_no=case_no, channel=channel)
-                named = replace(new, citizen_id=self._citizen(connection, command, now))
+                named = replace(new, citizen_id=citizen_id)
                 decision = decide(named, command, scene)
                 decision = replace(decision, payload=_with_citizen(decision.payload, named.citizen_id))
                 place = f"{QUERY_CODE}:{case_no}"
@@ -93,8 +92,9 @@ class Casework:
                     "query_code_hmac": self._privacy.index(code, place),
                     **{name: getattr(decision.case, name) for name in CASE_FIELDS},
                 }
-                case_id = connection.execute(_NEW_CASE, row).scalar_one()
-                self._record(connection, case_id, new, decision, actor, key, now, command.EVENT, last=(0, GENESIS))
+                first = event_values(case_no, FIRST, **_happened(new, decision, command, actor, key, now))
+                write_new_case(connection, row, first)
+                self._follow_up(connection, decision, now)
                 return Registered(case_no, code)
         except IntegrityError as error:
             # Done before: the number just taken went back with the transaction, and that case is told again.
@@ -148,7 +148,7 @@ class Casework:
             return int(row.version)
         if version is not None and row.version != version:
             raise CaseError("stale_version", _STALE)
-        before = read_case(row._mapping, load_orders(connection, row.id))
+        before = read_case(row, load_orders(connection, row.id))
         command = _whole_ms(command)
         scene = self._scene(connection, actor, now, self._other(connection, before, command))
         if calendar is not None:
@@ -161,35 +161,12 @@ class Casework:
             _keep_attachment(connection, row.id, command, actor, now)
         if isinstance(command, do.AnswerNow):
             keep_answer(connection, before, command, actor.name, now)
-        self._record(connection, row.id, before, decision, actor, key, now, command.EVENT)
+        append_event(connection, row.id, case_no, **_happened(before, decision, command, actor, key, now))
+        self._follow_up(connection, decision, now)
         return decision.case.version
 
-    def _record(
-        self,
-        connection: Connection,
-        case_id: int,
-        before: CaseRecord,
-        decision: Decision,
-        actor: Actor,
-        key: str,
-        now: datetime,
-        kind: str,
-        last: tuple[int, str] | None = None,
-    ) -> None:
+    def _follow_up(self, connection: Connection, decision: Decision, now: datetime) -> None:
         after = decision.case
-        append_event(
-            connection,
-            case_id,
-            after.case_no,
-            kind=kind,
-            actor=actor.name,
-            now=now,
-            from_state=before.state,
-            to_state=after.state,
-            payload=decision.payload,
-            idempotency_key=key,
-            last=last,
-        )
         set_timers(connection, after.case_no, decision.timers)
         if decision.told:
             children = _children(connection, after) if after.state == states.CLOSED else []
@@ -214,7 +191,7 @@ class Casework:
             return None
         # Held, so that nobody merges the master away at the same moment.
         row = connection.execute(select_case().where(case_.c.case_no == number).with_for_update()).first()
-        return read_case(row._mapping, ()) if row is not None else None
+        return read_case(row, ()) if row is not None else None
 
     def _known_caller(
         self, connection: Connection, case: CaseRecord, case_id: int, command: do.Command, now: datetime
@@ -248,6 +225,21 @@ class Casework:
             raise CaseError("key_reused", "这个请求编号已用于另一个操作。")
         code = self._privacy.decrypt(done.query_code_enc, f"{QUERY_CODE}:{done.case_no}")
         return Registered(done.case_no, code)
+
+
+def _happened(
+    before: CaseRecord, decision: Decision, command: do.Command, actor: Actor, key: str, now: datetime
+) -> dict[str, Any]:
+    """What the history keeps of a decision."""
+    return {
+        "kind": command.EVENT,
+        "actor": actor.name,
+        "now": now,
+        "from_state": before.state,
+        "to_state": decision.case.state,
+        "payload": decision.payload,
+        "idempotency_key": key,
+    }
 
 
 def _repeated(connection: Connection, key: str, case_id: int, kind: str) -> bool:
@@ -293,4 +285,4 @@ def _children(connection: Connection, master: CaseRecord) -> Sequence[CaseRecord
     rows = connection.execute(
         select_case().where(case_.c.master_no == master.case_no, case_.c.state == states.MERGED).order_by(case_.c.id)
     )
-    return [read_case(row._mapping, ()) for row in rows]
+    return [read_case(row, ()) for row in rows]

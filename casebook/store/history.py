@@ -24,17 +24,42 @@ def append_event(
     to_state: str,
     payload: Mapping[str, Any],
     idempotency_key: str | None = None,
-    last: tuple[int, str] | None = None,
 ) -> None:
-    """Append to the case's chain. The caller holds the case: its row is locked or was written in this transaction.
+    """Append to the case's chain. The caller holds the case: its row is locked or was written in this transaction."""
+    last = connection.execute(
+        select(event.c.seq, event.c.hash).where(event.c.case_id == case_id).order_by(event.c.seq.desc()).limit(1)
+    ).first()
+    values = event_values(
+        case_no,
+        (last.seq, last.hash) if last else FIRST,
+        kind=kind,
+        actor=actor,
+        now=now,
+        from_state=from_state,
+        to_state=to_state,
+        payload=payload,
+        idempotency_key=idempotency_key,
+    )
+    connection.execute(insert(event), {"case_id": case_id, **values})
 
-    `last` is number and digest of the event before, where the caller knows them.
-    """
-    if last is None:
-        row = connection.execute(
-            select(event.c.seq, event.c.hash).where(event.c.case_id == case_id).order_by(event.c.seq.desc()).limit(1)
-        ).first()
-        last = (row.seq, row.hash) if row else (0, GENESIS)
+
+FIRST = (0, GENESIS)
+"""What the first event of a case is chained to."""
+
+
+def event_values(
+    case_no: str,
+    last: tuple[int, str],
+    *,
+    kind: str,
+    actor: str,
+    now: datetime,
+    from_state: str,
+    to_state: str,
+    payload: Mapping[str, Any],
+    idempotency_key: str | None,
+) -> dict[str, Any]:
+    """The columns of an event but for its case's id; `last` is number and digest of the event before."""
     seq, previous = last[0] + 1, last[1]
     values: dict[str, Any] = {
         "seq": seq,
@@ -46,9 +71,7 @@ def append_event(
         "payload": canonical(payload),
     }
     values["hash"] = digest(previous, {"case_no": case_no, **values})
-    connection.execute(
-        insert(event), {"case_id": case_id, "prev_hash": previous, "idempotency_key": idempotency_key, **values}
-    )
+    return {"prev_hash": previous, "idempotency_key": idempotency_key, **values}
 
 
 def body_of(case_no: str, row: Any) -> dict[str, Any]:

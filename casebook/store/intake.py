@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, literal, select, update
 
 from casebook.indicators_telephone import ANSWERED
 from casebook.privacy import Privacy
+from casebook.store.callbacks import book, settle
 from casebook.store.calls import SqlCallStore, call_values, insert_call, upsert_recording
 from casebook.store.cases import open_draft, schedule_transcription, start_clock
 from casebook.store.engine import reading
@@ -85,6 +86,7 @@ class CallIntake:
                 .where(call.c.call_id == new.call_id)
                 .values(ended_at=ended_at, talk_s=talk_s, answered_at=new.started_at, origin=origin)
             )
+            book(connection, new.call_id, "missed", ended_at)
 
     def take_in_recording(self, new: NewCall, path: str, facts: RecordingFacts | None, now: datetime) -> str | None:
         """Keep a recording that no step claimed; returns the number of its case, None where there was nothing to keep.
@@ -130,6 +132,7 @@ def keep_recording(
         .values(outcome="voicemail", ended_at=func.coalesce(call.c.ended_at, literal(now, UtcDateTime())))
     )
     start_clock(connection, new.call_id, now, now)
+    settle(connection, new.call_id, "voicemail", now)
     return opened.case_no
 
 

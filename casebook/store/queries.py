@@ -26,7 +26,7 @@ from casebook.store.casework_schema import attachment, citizen, order_
 from casebook.store.cursors import make_cursor, read_cursor
 from casebook.store.engine import reading
 from casebook.store.history import body_of
-from casebook.store.records import load_orders, read_case, read_order, select_case
+from casebook.store.records import ORDER_COLUMNS, load_orders, read_case, read_order, select_case
 from casebook.store.schema import access_log, case_, event
 from casebook.store.voicemails import HistoryEvent
 
@@ -218,7 +218,7 @@ class Cases:
             calendar = self._days.calendar(connection)
         now, found = self._clock(), []
         for row in rows:
-            order = read_order(row._mapping)
+            order = read_order(row)
             span = self.book.limit(order.rule).handling
             start, due = order.dispatched_at or now, order.due_at or now
             shown = light(start, due, now, calendar=calendar, in_days=span.unit == "wd")
@@ -281,7 +281,7 @@ class Cases:
         row = connection.execute(select_case().where(case_.c.case_no == case_no)).first()
         if row is None:
             raise CaseError("not_found", "没有这个编号的案件。")
-        return read_case(row._mapping, load_orders(connection, row.id)), row.id
+        return read_case(row, load_orders(connection, row.id)), row.id
 
     def scope(self, rights: Rights) -> ColumnElement[bool]:
         """What `Rights.sees` says, as a condition on rows."""
@@ -321,9 +321,8 @@ class Cases:
 
 def work_rows(connection: Connection, unit: str, limit: int) -> Sequence[Any]:
     """A unit's open orders with their cases, by due time."""
-    columns = [column for column in order_.c if column.name not in ("id", "case_id")]
     statement = (
-        select(*columns, case_.c.case_no, case_.c.title, case_.c.state)
+        select(*ORDER_COLUMNS, case_.c.case_no, case_.c.title, case_.c.state)
         .join(case_, case_.c.id == order_.c.case_id)
         .where(order_.c.unit == unit, order_.c.ended_at.is_(None))
         .order_by(order_.c.due_at)

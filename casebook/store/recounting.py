@@ -36,6 +36,10 @@ def read_days(rows: Iterable[Mapping[str, str]], year: int) -> list[SpecialDay]:
             raise CaseError("bad_value", f"Line {n}: {day} is not in {year}, or is there twice.")
         if works != (day.weekday() < 5):
             days[day] = SpecialDay(day, works, row.get("名称", "")[:64])
+    if not days:
+        raise CaseError(
+            "bad_value", f"The list names no special day of {year}: a year without holidays is a wrong file."
+        )
     return [days[day] for day in sorted(days)]
 
 
@@ -58,7 +62,7 @@ def correct_year(
         changed = 0
         for case_no in numbers:
             row = connection.execute(select_case().where(case_.c.case_no == case_no).with_for_update()).one()
-            case = read_case(row._mapping, load_orders(connection, row.id))
+            case = read_case(row, load_orders(connection, row.id))
             command = _recount(case, casework.book, old, new)
             if command is not None:
                 key = f"{THE_SYSTEM.name}:recount:{case_no}:{case.version}"

@@ -21,8 +21,9 @@ from casebook.store.telephone_tables import agent_time, queue_visit, reading_pos
 
 LOST = "lost"
 """The PBX died, or the call ended unseen, while the citizen waited."""
-_LONGEST_CALL = timedelta(hours=4)
-_WRAP_UP_FOLLOWS = timedelta(seconds=5)
+_WRAP_UP_FOLLOWS = timedelta(minutes=2)
+"""A wrap-up that begins later than this after a conversation is not of it."""
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +239,8 @@ def _add_wrap_up(connection: Connection, agent: str, began_at: datetime, ended_a
         .where(
             queue_visit.c.agent == agent,
             queue_visit.c.left_at.is_not(None),
-            queue_visit.c.left_at <= began_at + _WRAP_UP_FOLLOWS,
-            queue_visit.c.left_at > began_at - _LONGEST_CALL,
+            queue_visit.c.left_at <= began_at + _SECOND,
+            queue_visit.c.left_at >= began_at - _WRAP_UP_FOLLOWS,
         )
         .order_by(queue_visit.c.left_at.desc())
         .limit(1)

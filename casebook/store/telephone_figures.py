@@ -66,7 +66,9 @@ class TelephoneFigures:
             raise CaseError("bad_value", "统计时段必须为正，且不超过 31 天。")
         visits = self._visits(since, until, queue)
         times = self._telephone.agent_times(since, until)
-        intervals = tuple((span[0], self._count(visits, times, span, now)) for span in half_hours(since, until))
+        spans = list(half_hours(since, until))
+        by_span = zip(spans, _spread(times, spans, now), strict=True)
+        intervals = tuple((span[0], self._count(visits, touching, span, now)) for span, touching in by_span)
         total = self._count(visits, times, (since, until), now)
         return Report(since, until, queue, now, DEFINITION_VERSION, total, intervals)
 
@@ -80,11 +82,12 @@ class TelephoneFigures:
         visits = self._visits(first, until, "")
         times = self._telephone.agent_times(first, until)
         kept = 0
-        for span in half_hours(first, until):
+        spans = list(half_hours(first, until))
+        for span, touching in zip(spans, _spread(times, spans, now), strict=True):
             mine = _between(visits, span[0], span[1])
             for queue in ("", *sorted({visit.queue for visit in mine})):
                 chosen = [visit for visit in visits if queue in ("", visit.queue)]
-                kept += self._keep(span, queue, self._count(chosen, times, span, now), _digest(mine, queue), now)
+                kept += self._keep(span, queue, self._count(chosen, touching, span, now), _digest(mine, queue), now)
         return kept
 
     def kept(self, began_at: datetime, queue: str = "") -> list[tuple[datetime, dict[str, object]]]:
@@ -104,8 +107,7 @@ class TelephoneFigures:
 
     def _count(self, visits: Sequence[Visit], times: Sequence[AgentTime], span: Span, now: datetime) -> Figures:
         near = _between(visits, span[0] - _LONGEST_TALK, span[1])
-        touching = [time for time in times if time.began_at < span[1] and (time.ended_at or now) > span[0]]
-        return figures(near, touching, span, now, self._thresholds)
+        return figures(near, times, span, now, self._thresholds)
 
     def _keep(self, span: Span, queue: str, counted: Figures, digest: str, now: datetime) -> bool:
         text = canonical(asdict(counted))
@@ -146,6 +148,17 @@ def _between(visits: Sequence[Visit], since: datetime, until: datetime) -> Seque
     """Those that began in [since, until), of visits in the order of their beginning."""
     start = bisect_left(visits, since, key=lambda visit: visit.entered_at)
     return visits[start : bisect_left(visits, until, key=lambda visit: visit.entered_at)]
+
+
+def _spread(times: Sequence[AgentTime], spans: Sequence[Span], now: datetime) -> list[list[AgentTime]]:
+    """For each of half hours that follow one another, the stretches that touch it."""
+    touching: list[list[AgentTime]] = [[] for _ in spans]
+    for time in times if spans else ():
+        first = (time.began_at - spans[0][0]) // INTERVAL
+        last = ((time.ended_at or now) - spans[0][0]) // INTERVAL
+        for place in range(max(first, 0), min(last + 1, len(spans))):
+            touching[place].append(time)
+    return touching
 
 
 def _digest(visits: Sequence[Visit], queue: str) -> str:

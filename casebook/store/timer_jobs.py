@@ -31,7 +31,7 @@ def run_timer(connection: Connection, casework: Casework, payload: Mapping[str, 
     row = connection.execute(select_case().where(case_.c.case_no == case_no).with_for_update()).first()
     if row is None:
         return
-    case = read_case(row._mapping, load_orders(connection, row.id))
+    case = read_case(row, load_orders(connection, row.id))
     order = next((one for one in case.orders if one.seq == int(payload["order"]) and one.open), None)
     command = _command(connection, casework, case, order, kind, str(payload["marks"]), now)
     if command is None:

@@ -21,7 +21,7 @@ from casebook.numbering import PREFIX, ZONE, case_number
 from casebook.store.casework_schema import anchor, order_
 from casebook.store.engine import snapshot
 from casebook.store.history import body_of
-from casebook.store.records import read_case, read_order, select_case, write_case
+from casebook.store.records import ORDER_COLUMNS, load_orders, read_case, read_order, select_case, write_case
 from casebook.store.schema import case_, case_counter, event
 
 _BATCH = 500
@@ -63,8 +63,7 @@ def rebuild(connection: Connection, case_no: str) -> CaseRecord:
     events = connection.execute(select(event).where(event.c.case_id == row.id).order_by(event.c.seq)).all()
     if _broken(case_no, events) is not None:
         raise CaseError("bad_value", f"The history of {case_no} is broken: nothing is rebuilt from it.")
-    orders = connection.execute(select(order_).where(order_.c.case_id == row.id).order_by(order_.c.seq))
-    stands = read_case(row._mapping, tuple(read_order(one._mapping) for one in orders))
+    stands = read_case(row, load_orders(connection, row.id))
     meant = _replayed(stands, events)
     write_case(connection, row.id, stands, meant)
     return meant
@@ -91,13 +90,17 @@ def _cases(connection: Connection) -> Iterator[tuple[CaseRecord, Sequence[Row[An
         found = select(event).where(event.c.case_id.between(first, last)).order_by(event.c.case_id, event.c.seq)
         for one in connection.execute(found):
             events.setdefault(one.case_id, []).append(one)
-        orders: dict[int, list[Row[Any]]] = {}
-        held = select(order_).where(order_.c.case_id.between(first, last)).order_by(order_.c.case_id, order_.c.seq)
+        orders: dict[int, list[Any]] = {}
+        held = (
+            select(*ORDER_COLUMNS, order_.c.case_id)
+            .where(order_.c.case_id.between(first, last))
+            .order_by(order_.c.case_id, order_.c.seq)
+        )
         for order in connection.execute(held):
             orders.setdefault(order.case_id, []).append(order)
         for row in rows:
-            mine = tuple(read_order(order._mapping) for order in orders.get(row.id, ()))
-            yield read_case(row._mapping, mine), events.get(row.id, [])
+            mine = tuple(read_order(order) for order in orders.get(row.id, ()))
+            yield read_case(row, mine), events.get(row.id, [])
 
 
 def _check(case: CaseRecord, events: Sequence[Row[Any]]) -> list[Finding]:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from asterisk_conf.process import PbxError
 from asterisk_conf.render import RenderError
 from call_router.directory import DirectoryError
+from call_router.schedule import ScheduleError
 from casebook.errors import CaseError
 from casebook.privacy import PrivacyError
 from casebook.rulebook import RulebookError
@@ -55,6 +56,7 @@ _EXPECTED = (
     PrivacyError,
     FlowError,
     DirectoryError,
+    ScheduleError,
     PromptError,
     RenderError,
     PbxError,

@@ -82,6 +82,8 @@ class TwilioDriver:
                 return self._beep(call_id, seq, form)
             answer = self._service.step(call_id, seq, self._outcome(call_id, wait, form, query))
         except UnknownCall:
+            if outcomes.over(form):
+                return HANGUP
             # Begun while the store was away: from here on it is a call like any other.
             answer = self._service.start(self._new_call(form))
         return self._writer.write(answer)

@@ -33,6 +33,9 @@ class Reports(Protocol):
     def not_expected(self, paths: Iterable[str]) -> set[str]:
         """Recordings that nobody has reported."""
 
+    def try_again(self, paths: Iterable[str], now: datetime) -> int:
+        """Recordings that were given up are fetched again; how many."""
+
     def expect_recording(self, call_id: str, recording_sid: str, path: str, now: datetime) -> None:
         """See to it that a recording is fetched."""
 
@@ -61,11 +64,7 @@ class CloudReaper:
         """One comparison. Raises CloudError, and what the store raises."""
         now = self._clock()
         for call_id in self._reports.silent_calls("twilio", now - _SILENT_FOR, _MOST_CALLS):
-            if self._cloud.call(call_id).status in OVER:
-                answer = self._service.pending(call_id)
-                if answer is not None:
-                    self._service.step(call_id, answer.seq, events.CallerGone())
-                    structlog.get_logger().info("call ended", call_id=call_id)
+            self._end_if_over(call_id)
         lying = {
             recording_path(one.call_sid, one.recording_sid): one
             for one in self._cloud.recordings_since(now - _RECORDINGS_OF)
@@ -75,6 +74,21 @@ class CloudReaper:
             one = lying[path]
             self._reports.expect_recording(one.call_sid, one.recording_sid, path, now)
             structlog.get_logger().info("recording found", call_id=one.call_sid)
+        if again := self._reports.try_again(lying, now):
+            structlog.get_logger().info("recordings tried again", recordings=again)
+
+    def _end_if_over(self, call_id: str) -> None:
+        log = structlog.get_logger().bind(call_id=call_id)
+        try:
+            status = self._cloud.call(call_id).status
+        except CloudError as error:
+            # One call that Twilio does not know must not keep the others from their end.
+            log.warning("a call cannot be compared", reason=str(error))
+            return
+        answer = self._service.pending(call_id) if status in OVER else None
+        if answer is not None:
+            self._service.step(call_id, answer.seq, events.CallerGone())
+            log.info("call ended")
 
     def _run(self) -> None:
         while True:

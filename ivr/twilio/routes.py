@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,13 +21,13 @@ from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from ivr.twilio.driver import HANGUP, NOTHING, NoCall, TwilioDriver
 from ivr.twilio.fallback import Fallback
-from ivr.twilio.outcomes import OVER, text
+from ivr.twilio.outcomes import CALL_SID, OVER, text
 from ivr.twilio.signature import HEADER, Signatures
 from ivr.twilio.twiml import Addresses, Wait, play
 
 _ANSWER_WITHIN_S = 8
 """Twilio gives up after 15 s; a store that has not answered by then is treated as away."""
-_THREADS = 16
+_THREADS = 8
 _LONGEST_BODY = 64 * 1024
 _MOST_FIELDS = 200
 _LAST_SEQ = 100_000
@@ -74,6 +75,8 @@ class TwilioDeps:
     prompts_dir: Path
     playback: Callable[[str], Path | None]
     """The file of a caller's own recording, fetched where it is not here yet; None where it cannot be had."""
+    observe: Callable[[str, int, float], None]
+    """Counts a webhook: its name, the status that it was answered with, seconds."""
 
 
 Webhook = Callable[[Request, FormData, TwilioDeps], Awaitable[Response]]
@@ -104,16 +107,26 @@ def _webhook(path: str, **parameters: Mapping[str, Any]) -> Callable[[Webhook], 
     """A route for signed requests. Its parameters are checked by itself: whatever Twilio asks gets a document."""
 
     def add(webhook: Webhook) -> Webhook:
+        name = webhook.__name__
+
         async def endpoint(request: Request) -> Response:
             deps: TwilioDeps = request.app.state.twilio
-            return await webhook(request, await _signed(request, deps), deps)
+            began = time.perf_counter()
+            status = 403
+            try:
+                answer = await webhook(request, await _signed(request, deps), deps)
+                status = answer.status_code
+            finally:
+                deps.observe(name, status, time.perf_counter() - began)
+            return answer
 
         described = [
-            {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in parameters.items()
+            {"name": parameter, "in": "path", "required": True, "schema": schema}
+            for parameter, schema in parameters.items()
         ]
         router.post(
             path,
-            name=webhook.__name__,
+            name=name,
             summary=webhook.__doc__,
             responses=_TWIML,
             openapi_extra={"requestBody": _BODY, "parameters": described},
@@ -149,15 +162,18 @@ class _Workers:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, "twilio")
 
-    async def run(self, work: Callable[[], str], otherwise: Callable[[], str]) -> Response:
+    async def run(self, form: FormData, work: Callable[[], str], otherwise: Callable[[], str]) -> Response:
         """What `work` answers; `otherwise` when it fails or takes too long."""
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
-            return _Xml(await asyncio.wait_for(running, _ANSWER_WITHIN_S))
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                return _Xml(await running)
         except NoCall as error:
             structlog.get_logger().warning("webhook without a call", error=str(error))
         except Exception as error:  # noqa: BLE001 - whatever broke, the citizen stays on the line
-            structlog.get_logger().error("webhook failed", error=type(error).__name__)
+            call_id = text(form, "CallSid")
+            known = {"call_id": call_id} if CALL_SID.fullmatch(call_id) else {}
+            structlog.get_logger().error("webhook failed", error=type(error).__name__, **known)
         return _Xml(otherwise())
 
 
@@ -173,7 +189,7 @@ def _nothing() -> str:
 @_webhook("/voice")
 async def voice(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call comes in."""
-    return await _workers(request).run(lambda: deps.driver.voice(form), deps.fallback.answer)
+    return await _workers(request).run(form, lambda: deps.driver.voice(form), deps.fallback.answer)
 
 
 @_webhook(
@@ -187,26 +203,28 @@ async def step(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     if not (seq.isdecimal() and int(seq[:9]) <= _LAST_SEQ and wait in get_args(Wait)):
         return _Xml(deps.fallback.answer())
     query = FormData(request.query_params)
-    return await _workers(request).run(lambda: deps.driver.step(int(seq), wait, form, query), deps.fallback.answer)
+    return await _workers(request).run(
+        form, lambda: deps.driver.step(int(seq), wait, form, query), deps.fallback.answer
+    )
 
 
 @_webhook("/recording")
 async def recording(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A recording can be fetched."""
-    return await _workers(request).run(lambda: deps.driver.recording(form), _nothing)
+    return await _workers(request).run(form, lambda: deps.driver.recording(form), _nothing)
 
 
 @_webhook("/status")
 async def status(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call is over."""
-    return await _workers(request).run(lambda: deps.driver.status(form), _nothing)
+    return await _workers(request).run(form, lambda: deps.driver.status(form), _nothing)
 
 
 @_webhook("/made/{purpose}", purpose={"type": "string", "enum": ["call_back", "survey"]})
 async def made(request: Request, form: FormData, deps: TwilioDeps) -> Response:
     """A call that we made was taken."""
     purpose = request.path_params["purpose"]
-    return await _workers(request).run(lambda: deps.driver.made(purpose, form), lambda: HANGUP)
+    return await _workers(request).run(form, lambda: deps.driver.made(purpose, form), lambda: HANGUP)
 
 
 @_webhook("/fallback")

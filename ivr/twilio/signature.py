@@ -16,6 +16,19 @@ from twilio.request_validator import RequestValidator
 HEADER = "X-Twilio-Signature"
 
 
+class _Fields(dict[str, list[str]]):
+    """A form as the library asks for it first: every value of a name by `getall`."""
+
+    def __init__(self, form: FormData) -> None:
+        super().__init__()
+        for name, value in form.multi_items():
+            self.setdefault(name, []).append(str(value))
+
+    def getall(self, name: str) -> list[str]:
+        """The values of a name."""
+        return self[name]
+
+
 class Signatures:
     """Checks requests against the account's tokens: one, or two while the token is being changed."""
 
@@ -32,11 +45,12 @@ class Signatures:
         if query:
             address += "?" + query.decode("ascii", "replace")
         given = signature.encode()
+        fields = _Fields(form)
         for validator in self._validators:
             # The library's own comparison goes through every letter in Python: only for the other form of a port.
-            if hmac.compare_digest(validator.compute_signature(address, form).encode(), given):
+            if hmac.compare_digest(validator.compute_signature(address, fields).encode(), given):
                 return True
-            if validator.validate(address, form, signature):
+            if validator.validate(address, fields, signature):
                 return True
         return False
 

@@ -17,7 +17,7 @@ from tests.agi.conftest import Hotline, RunningServer
 from tests.agi.fake_asterisk import Caller, FakeAsterisk, HangUp
 from tests.pbx.audio import voice_like, write_wav
 
-NOBODY_THERE = "TIMEOUT"
+NOBODY_THERE = "JOINEMPTY"
 
 
 def journal(hotline: Hotline, call_id: str) -> list[dict[str, str]]:
@@ -40,7 +40,7 @@ def digits(hotline: Hotline, call_id: str) -> list[str]:
 
 def test_a_key_cuts_the_menu_short_and_chooses(hotline: Hotline) -> None:
     call_id, heard = hotline.call(Caller(keys=[("menu_main", "9"), ("menu_emergency", "1")], dial=["ANSWER"]))
-    assert heard.clips == ["welcome", "menu_main", "menu_emergency", "transfer_110"]
+    assert heard.clips == ["welcome", "menu_main", "menu_emergency"]
     assert digits(hotline, call_id) == ["9", "1"]
     assert hotline.outcome(call_id) == "transferred"
 
@@ -199,7 +199,7 @@ def whole_voicemail(**changes: object) -> Caller:
     return caller
 
 
-COMMANDS = 59
+COMMANDS = 60
 """Of that call; the first test below says when this is wrong."""
 
 
@@ -279,7 +279,7 @@ def test_the_result_of_a_queue_comes_back_with_its_step(hotline: Hotline) -> Non
     assert heard.sessions[0]["HL_SEQ"] == "2"
     assert heard.sessions[0]["HOTLINE_ARG"] == "agents"
     assert [happened["outcome"] for happened in journal(hotline, call_id) if happened["event"] == "queue_left"] == [
-        "timeout"
+        "join_empty"
     ]
 
 
@@ -523,3 +523,39 @@ def test_a_voicemail_is_one_chain_of_events(hotline: Hotline) -> None:
     (case,) = hotline.cases(call_id)
     kinds = [row.type for row in hotline.rows(select(event).where(event.c.case_id == case.id).order_by(event.c.seq))]
     assert kinds == ["open_by_voicemail", "start_clock"]
+
+
+# --- what the desk did meanwhile, and the emergency that does not wait
+
+
+@pytest.mark.parametrize(
+    ("why", "result", "outcome"),
+    [
+        ("xfer", "ANSWER", "transferred"),
+        ("room", "1", "transferred"),
+        ("room", "", "answered"),
+        ("back", "ANSWER", "answered"),
+    ],
+)
+def test_a_call_that_comes_back_from_the_desk_ends_as_what_became_of_it(
+    hotline: Hotline, why: str, result: str, outcome: str
+) -> None:
+    server = hotline.serve()
+    asterisk = hotline.asterisk(Caller(keys=[("menu_main", "0")]), server)
+    asterisk.session()
+    asterisk.why, asterisk.result, asterisk.seq = why, result, asterisk.heard.sessions[0]["HL_SEQ"]
+    assert asterisk.session()["HOTLINE_NEXT"] == "hangup"
+    assert hotline.outcome(asterisk.call_id) == outcome
+
+
+def test_an_emergency_is_dialled_at_once_and_announced_while_it_rings(hotline: Hotline) -> None:
+    keys = [("menu_main", "9"), ("menu_emergency", "1")]
+    _, heard = hotline.call(Caller(keys=keys, dial=["ANSWER"]))
+    assert heard.sessions[0]["HOTLINE_ANNOUNCE"] == "transfer_110"
+    assert heard.clips[-1] == "menu_emergency"
+
+
+def test_another_line_is_announced_before_it_is_dialled(hotline: Hotline) -> None:
+    _, heard = hotline.call(Caller(keys=[("menu_main", "8"), ("menu_lines", "1")], dial=["ANSWER"]))
+    assert heard.sessions[0]["HOTLINE_ANNOUNCE"] == ""
+    assert heard.clips[-1] == "transfer_12315"

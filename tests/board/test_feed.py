@@ -116,7 +116,7 @@ def test_without_redis_there_is_no_board(tmp_path: Path) -> None:
     with TestClient(night.app(), headers={"X-Hotline-Client": "test"}) as client:
         sign_in(client)
         answer = client.get("/api/v1/board")
-    assert (answer.status_code, answer.json()["code"]) == (503, "board_away")
+    assert (answer.status_code, answer.json()["code"]) == (404, "board_away")
     night.engine.dispose()
 
 

@@ -58,7 +58,7 @@ class Desk:
         """The case as it stands."""
         with self.engine.begin() as connection:
             row = connection.execute(select_case().where(case_.c.case_no == case_no)).one()
-            return read_case(row._mapping, load_orders(connection, row.id))
+            return read_case(row, load_orders(connection, row.id))
 
     def events(self, case_no: str) -> list[str]:
         """The types of its events."""

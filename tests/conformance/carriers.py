@@ -40,7 +40,7 @@ class Carrier(Protocol):
     def hotline(self) -> Hotline:
         """The parts behind it."""
 
-    def call(self, does: tuple[str, ...]) -> str:
+    def call(self, does: tuple[str, ...], *, withheld: bool = False) -> str:
         """A whole call, to its end in the store; its id."""
 
 
@@ -111,8 +111,8 @@ class SimulatorCarrier:
         self._said = folder / "said.wav"
         write_wav(self._said, voice_like(_SAID_S))
 
-    def call(self, does: tuple[str, ...]) -> str:
-        new = NewCall(f"sim-{secrets.token_hex(6)}", "simulator", "13812345678", "12345", utc_now())
+    def call(self, does: tuple[str, ...], *, withheld: bool = False) -> str:
+        new = NewCall(f"sim-{secrets.token_hex(6)}", "simulator", "" if withheld else "13812345678", "12345", utc_now())
         simulator = Simulator(self.hotline.service, self.hotline.settings.recordings_dir, probe)
         simulator.call(new, _Phone(list(does), self._said))
         return new.call_id
@@ -143,8 +143,11 @@ class AsteriskCarrier:
         self.hotline = hotline
         self.server = RunningServer(hotline.agi_driver.handle)
 
-    def call(self, does: tuple[str, ...]) -> str:
-        asterisk = _LeavingAsterisk([self.server.port], self.hotline.settings.prompts_dir, _caller(does))
+    def call(self, does: tuple[str, ...], *, withheld: bool = False) -> str:
+        caller = _caller(does)
+        if withheld:
+            caller.number = "anonymous"
+        asterisk = _LeavingAsterisk([self.server.port], self.hotline.settings.prompts_dir, caller)
         heard = asterisk.call()
         assert heard.violations == []
         assert not heard.fallback
@@ -234,8 +237,11 @@ class TwilioCarrier:
     def hotline(self) -> Hotline:
         return self.line.hotline
 
-    def call(self, does: tuple[str, ...]) -> str:
+    def call(self, does: tuple[str, ...], *, withheld: bool = False) -> str:
         made = FakeTwilio(self.line.send, self.line.cloud, _Citizen(list(does)), self.delivery)
+        if withheld:
+            # As Twilio spells a caller whose number is restricted.
+            made.number = "anonymous"
         heard = made.call()
         assert heard.violations == []
         assert set(heard.statuses) == {200}

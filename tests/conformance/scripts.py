@@ -28,6 +28,8 @@ class Script:
     outcome: str
     demand: str | None
     """The demand of the one case that is opened; None where none is."""
+    withheld: bool = False
+    """Whether the caller shows no number."""
 
     def told(self, number: str, code: str) -> tuple[str, ...]:
         """What is done, with the number and the code of a case that is there."""
@@ -48,7 +50,14 @@ def scripts() -> list[Script]:
     """Every caller."""
     rows = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     return [
-        Script(row["name"], tuple(row["does"]), tuple(row["trace"].split()), row["outcome"], row.get("demand"))
+        Script(
+            row["name"],
+            tuple(row["does"]),
+            tuple(row["trace"].split()),
+            row["outcome"],
+            row.get("demand"),
+            row.get("number") == "withheld",
+        )
         for row in rows
     ]
 
@@ -67,6 +76,7 @@ def all_exits(flow: Flow) -> set[tuple[str, str]]:
 def exits_taken(flow: Flow, script: Script) -> set[tuple[str, str]]:
     """The exits that a caller takes, by the pure engine."""
     line = Line(flow)
+    line.number_known = not script.withheld
     taken = set(_passed(flow, list(line.state.trace)))
     for act in script.told(CASE_NO.removeprefix("LYG"), CODE):
         if isinstance(line.verbs[-1], Hangup):

@@ -33,7 +33,7 @@ def line(
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_a_caller_walks_the_same_way_on_every_carrier(line: tuple[Carrier, tuple[str, str]], script: Script) -> None:
     opened, case = line
-    call_id = opened.call(script.told(*case))
+    call_id = opened.call(script.told(*case), withheld=script.withheld)
     assert came(opened.hotline, call_id) == wanted(script)
 
 

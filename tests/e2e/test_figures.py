@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from sqlalchemy import func, select
 from call_router.board_feed import META, PREFIX
 from casebook.indicators_telephone import ABANDONED, ANSWERED, REFUSED, WAITING
 from casebook.store.schema import call, call_session, case_
-from casebook.store.telephone import Telephone
+from casebook.store.telephone import LOST, Telephone
 from casebook.store.telephone_figures import TelephoneFigures
 from tests.e2e.calls import leave_message
 from tests.e2e.hotline import TestLine, running
@@ -70,6 +71,12 @@ def shows_conversation(line: TestLine) -> bool:
     return (agent.get("state"), call.get("stage"), call.get("agent")) == ("talking", "talking", "PJSIP/1001")
 
 
+def answered_by(called: Line) -> int:
+    """How many different calls a line has had; it answers every one."""
+    invites = [part for part in called.messages().split("-----") if "INVITE sip:110@" in part]
+    return len({found[1] for part in invites if (found := re.search(r"Call-ID: (\S+)", part))})
+
+
 def all_over(line: TestLine, started: list[Any], seconds: float) -> None:
     """Every caller has left."""
     line.wait(lambda: all(process.poll() is not None for process, _ in started), seconds, "callers stay on the line")
@@ -78,7 +85,7 @@ def all_over(line: TestLine, started: list[Any], seconds: float) -> None:
 
 @pytest.mark.alone
 @pytest.mark.timeout(600)
-def test_the_figures_of_two_hundred_calls_agree_with_the_calls(line: TestLine, tmp_path: Path) -> None:
+def test_the_figures_of_two_hundred_calls_agree_with_the_calls(line: TestLine, police: Line, tmp_path: Path) -> None:
     began = datetime.now(UTC) - timedelta(seconds=1)
 
     def place(timeline: Timeline, number: str, calls: int, rate: int, *, hang_up: bool = True) -> Any:
@@ -106,9 +113,9 @@ def test_the_figures_of_two_hundred_calls_agree_with_the_calls(line: TestLine, t
         line.wait(lambda: all(available(line, name) for name in ("1001", "1002")), 60, "no agent is registered")
         attended = [
             # Sound all the while: a telephone that is silent for half a minute counts as gone.
-            place([*TO_AN_AGENT, Silence(240)], "136400", 30, 1, hang_up=False),
-            place([*TO_AN_AGENT, Silence(1)], "136500", 25, 1),
-            place([*TO_AN_AGENT, Silence(9)], "136600", 25, 1),
+            place([*TO_AN_AGENT, Silence(240)], "136400", 16, 1, hang_up=False),
+            place([*TO_AN_AGENT, Silence(1)], "136500", 32, 1),
+            place([*TO_AN_AGENT, Silence(9)], "136600", 32, 1),
         ]
         line.wait(lambda: board_agrees(line), 60, "the board does not show who waits")
         all_over(line, attended, 300)
@@ -122,7 +129,8 @@ def test_the_figures_of_two_hundred_calls_agree_with_the_calls(line: TestLine, t
     assert len(outcomes) == 200
     ends = Counter(outcomes.values())
     assert set(ends) <= {"answered", "transferred", "voicemail", "callback", "abandoned", "missed"}
-    assert ends["transferred"] == 50
+    # A busy machine may let a key or two come too late; whom the police answered is what they say.
+    assert ends["transferred"] == answered_by(police) >= 40
     assert line.rows(select(func.count()).select_from(case_)) == [(ends["voicemail"],)]
 
     telephone, until = Telephone(line.engine), datetime.now(UTC) + timedelta(seconds=1)
@@ -136,7 +144,7 @@ def test_the_figures_of_two_hundred_calls_agree_with_the_calls(line: TestLine, t
     assert not {v.call_id for v in visits} & {call_id for call_id, end in outcomes.items() if end == "transferred"}
 
     total = TelephoneFigures(line.engine).report(began, until, "", until).total
-    assert total.answered == ends["answered"] >= 30
+    assert total.answered == ends["answered"] >= 10
     assert total.offered == total.answered + total.short_abandoned + total.abandoned
     assert total.turned_away == sum(visit.outcome in REFUSED for visit in visits)
     assert total.offered + total.turned_away == len(visits) == len({visit.call_id for visit in visits})
@@ -172,3 +180,33 @@ def test_a_conversation_that_ended_while_nobody_followed_is_still_an_answered_ca
         line.wait(lambda: line.outcome_of("13670000001") == "answered", 40, "no record of the answer")
     finally:
         phone.stop()
+
+
+def test_after_the_pbx_died_board_and_figures_are_true_again(line: TestLine, tmp_path: Path) -> None:
+    began, telephone = datetime.now(UTC) - timedelta(seconds=1), Telephone(line.engine)
+    secret = (line.settings.data_dir / "secrets" / "agent-1001").read_text().strip()
+    phone = AgentPhone(tmp_path, line.settings.sip_port, "1001", secret, talk_ms=120_000)
+    try:
+        line.wait(lambda: available(line, "1001"), 60, "the agent is not registered")
+        process, _ = line.caller.start([*TO_AN_AGENT, Silence(60)], calls=8, rate=4, number="136800[call_number]")
+        line.wait(lambda: board(line).get("queue:agents", {}).get("waiting") == 7, 60, "the board does not show seven")
+        line.wait(lambda: shows_conversation(line), 20, "the board does not show the conversation")
+        line.kill("pbx")
+        line.wait(lambda: board(line) == {}, 20, "the board shows what nobody can know")
+        line.start("pbx")
+        process.kill()
+        process.wait()
+    finally:
+        phone.stop()
+    line.wait(lambda: "queue:agents" in board(line), 30, "the board does not come back")
+    assert board(line)["queue:agents"]["waiting"] == 0
+    assert not any(key.startswith("call:") for key in board(line))
+
+    def ends() -> Counter[str]:
+        return Counter(row.outcome for row in line.rows(select(call.c.outcome).where(call.c.ended_at.is_not(None))))
+
+    line.wait(lambda: ends().total() == 8, 40, "calls stay open")
+    assert ends() == {"answered": 1, "abandoned": 7}
+    visits = telephone.visits(began, datetime.now(UTC))
+    assert Counter(visit.outcome for visit in visits) == {ANSWERED: 1, LOST: 7}
+    assert [visit.talk_s for visit in visits if visit.outcome == ANSWERED] == [None], "nobody can tell how long"

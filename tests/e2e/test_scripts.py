@@ -53,7 +53,8 @@ def timeline(acts: Sequence[str], said: Samples) -> Timeline:
                 nobody: Timeline = [Silence(1.0), Key("1"), *SKIP]
                 does += nobody if rest == "nobody" else [Silence(9)]
             case "wait":
-                does.append(Silence(30))
+                # Past a question's silence; at the end, past the number that is read too.
+                does.append(Silence(12 if acts[n + 1 :] else 30))
             case "leave":
                 does.append(Silence(3))
     return does

@@ -54,18 +54,18 @@ def test_an_agent_answers_and_no_second_record_of_the_call_is_made(line: TestLin
     agent = AgentPhone(tmp_path, line.settings.sip_port, "1001", secret)
     try:
         line.wait(lambda: available(line, "1001"), 20, "the agent's telephone is not there")
-        line.caller.start([Silence(6)], dialled="queue-agents", host=TWILIO, limit_s=40, number="861380001")
-        line.wait(lambda: "INVITE sip:1001@" in agent.messages(), 20, "the agent's telephone does not ring")
-        line.wait(lambda: "BYE" in agent.messages(), 20, "the agent does not talk")
+        result = line.caller.place([Silence(1)], dialled="queue-agents", host=TWILIO, limit_s=40, number="861380001")
+        assert result.successful == 1, result.output
+        assert "INVITE sip:1001@" in agent.messages()
+        line.wait(lambda: not line.channels(), 20, "channels stay")
     finally:
         agent.stop()
-    line.wait(lambda: not line.channels(), 20, "channels stay")
     assert line.rows(select(call.c.call_id)) == []
 
 
 def test_an_emergency_line_is_dialled_as_one(line: TestLine, police: Line) -> None:
-    line.caller.start([Silence(6)], dialled="sos-psap-110", host=TWILIO, limit_s=40, number="861380002")
-    line.wait(lambda: "INVITE sip:110@" in police.messages(), 20, "110 does not ring")
+    result = line.caller.place([Silence(1)], dialled="sos-psap-110", host=TWILIO, limit_s=40, number="861380002")
+    assert result.successful == 1, result.output
     invite = next(part for part in police.messages().split("-----") if "INVITE sip:110@" in part)
     assert "Priority: emergency" in invite
 

@@ -9,7 +9,7 @@ from ivr import events
 from ivr.engine import CallState, StepResult, dump_state, load_state, step
 from ivr.events import Event
 from ivr.flow import Flow, parse
-from ivr.ports import Command, KeptRecording, LookUpCase, OpenVoicemailCase, PlanLegs
+from ivr.ports import BookCallback, Command, EndedLeg, KeptRecording, LookUpCase, OpenVoicemailCase, PlanLegs
 from ivr.verbs import Leg, Verb
 
 CITY_FLOW = Path(__file__).resolve().parents[2] / "config" / "city" / "flow.yaml"
@@ -33,6 +33,8 @@ class Line:
         self.verbs: tuple[Verb, ...] = ()
         self.cases: list[OpenVoicemailCase] = []
         self.recordings: dict[str, KeptRecording] = {}
+        self.legs: list[EndedLeg] = []
+        self.number_known = True
         self.take(events.Started())
 
     def take(self, event: Event, after_s: float = 1) -> tuple[Verb, ...]:
@@ -45,6 +47,7 @@ class Line:
             self.state = result.state
             verbs += result.verbs
             self.recordings |= {recording.path: recording for recording in result.recordings}
+            self.legs += result.legs
             if result.command is None:
                 break
             event = self.execute(result.command)
@@ -60,6 +63,8 @@ class Line:
             case LookUpCase(digits=digits, query_code=code):
                 found = digits == CASE_NO.removeprefix("LYG") and code == CODE
                 return events.CaseFound("handling") if found else events.CaseNotFound()
+            case BookCallback():
+                return events.CallbackBooked() if self.number_known else events.CallbackImpossible()
             case PlanLegs(target=target):
                 kind, _, name = target.partition(":")
                 if kind == "queue":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr import events
-from ivr.engine import spell
 from ivr.events import Event
+from ivr.spelling import spell
 from ivr.verbs import WAITS, Dial, Enqueue, Gather, Hangup, Play, Playback, Record
 from tests.ivr.line import CASE_NO, CODE, Line
 
@@ -272,3 +274,80 @@ def test_any_sequence_of_events_has_one_wait_at_most_one_case_and_an_end(happene
     assert line.verbs[-1] == Hangup()
     assert len(line.cases) <= 1
     assert line.state.outcome
+
+
+# --- attempts, and what follows a long wait
+
+
+def test_every_attempt_is_reported_with_its_times() -> None:
+    line = Line()
+    line.press("9", "1")
+    began = line.now
+    line.take(events.DialEnded("busy"), after_s=7)
+    line.take(events.QueueLeft("answered", talk_s=30, agent="1001"), after_s=40)
+    first, second = line.legs
+    assert (first.leg.target, first.outcome, first.started_at) == ("110", "busy", began)
+    assert (second.leg.target, second.outcome, second.talk_s, second.agent) == ("urgent", "answered", 30, "1001")
+    assert second.started_at == began + timedelta(seconds=7)
+
+
+def test_a_caller_who_hangs_up_while_it_rings_ends_the_attempt() -> None:
+    line = Line()
+    line.press("9", "1")
+    line.take(events.CallerGone())
+    assert [(leg.leg.target, leg.outcome) for leg in line.legs] == [("110", "caller_gone")]
+    assert line.state.outcome == "abandoned"
+
+
+def test_a_hang_up_in_a_menu_is_no_attempt() -> None:
+    line = Line()
+    line.press("9")
+    line.take(events.CallerGone())
+    assert line.legs == []
+
+
+def test_an_agent_who_hands_the_caller_on_makes_it_a_transfer() -> None:
+    line = Line()
+    line.press("0")
+    line.take(events.QueueLeft("transferred", 20, "1001"))
+    assert line.state.outcome == "transferred"
+
+
+@pytest.mark.parametrize("outcome", ["timeout", "full"])
+def test_a_long_wait_offers_a_call_back(outcome: str) -> None:
+    line = Line()
+    line.press("0")
+    line.take(events.QueueLeft(outcome))
+    assert line.state.node == "callback_offer"
+    line.press("1")
+    assert line.state.outcome == "callback"
+    assert line.state.ended
+    assert Play(("callback_saved",), barge_in=False) in line.verbs
+
+
+@pytest.mark.parametrize("outcome", ["join_empty", "leave_empty", "withdrawn"])
+def test_where_nobody_is_there_no_call_back_is_offered(outcome: str) -> None:
+    line = Line()
+    line.press("0")
+    line.take(events.QueueLeft(outcome))
+    assert line.state.node == "voicemail"
+
+
+def test_who_withholds_the_number_leaves_a_voicemail_instead() -> None:
+    line = Line()
+    line.number_known = False
+    line.press("0")
+    line.take(events.QueueLeft("timeout"))
+    line.press("1")
+    assert line.state.node == "voicemail"
+
+
+def test_whoever_goes_on_waiting_is_put_into_the_queue_again_and_who_says_nothing_leaves_a_voicemail() -> None:
+    line = Line()
+    line.press("0")
+    line.take(events.QueueLeft("timeout"))
+    line.press("2")
+    assert isinstance(line.verbs[-1], Enqueue)
+    line.take(events.QueueLeft("timeout"))
+    line.take(events.NoInput())
+    assert line.state.node == "voicemail"

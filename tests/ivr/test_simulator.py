@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from call_router.directory import Directory
 from casebook.privacy import Privacy
 from casebook.store import open_engine, upgrade
 from casebook.store.calls import SqlCallStore
@@ -19,9 +18,9 @@ from ivr.ports import NewCall
 from ivr.service import CallService
 from ivr.simulator import HungUp, Simulator, TerminalPhone
 from ivr.verbs import Leg
-from tests.conftest import REPOSITORY
 from tests.ivr.line import city_flow
 from tests.pbx.audio import voice_like, write_wav
+from tests.router.city import city_router
 from transcription.audio import probe
 
 
@@ -80,8 +79,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
     engine = open_engine(f"sqlite:///{tmp_path / 'hotline.db'}")
     upgrade(engine)
     store = SqlCallStore(engine, Privacy("a secret of forty characters, for tests.."))
-    directory = Directory.load(REPOSITORY / "config" / "city" / "lines.yaml")
-    service = CallService(store, directory, city_flow(), lambda: datetime.now(UTC))
+    service = CallService(store, city_router(), city_flow(), lambda: datetime.now(UTC))
     write_wav(tmp_path / "said.wav", voice_like(3))
     yield Line(store, Simulator(service, tmp_path / "recordings", probe), tmp_path / "said.wav")
     engine.dispose()
@@ -102,7 +100,7 @@ def test_a_voicemail_becomes_a_case_whose_number_is_read(line: Line) -> None:
         (("0", "answered"), "answered"),
         (("9", "1", "answered"), "transferred"),
         (("9", "1", "busy", "answered"), "answered"),
-        (("", "timeout", "silence", "silence"), "missed"),
+        (("", "join_empty", "silence", "silence"), "missed"),
         (("2", "join_empty", "speak"), "voicemail"),
         (("8", "1", "no_answer", "join_empty", "speak", "3", "speak", "2", "1"), "voicemail"),
         (

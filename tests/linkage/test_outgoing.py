@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from casebook.linkage import is_signed
@@ -18,9 +19,10 @@ from casebook.store.linkage import Incoming, Linkage, tell_platforms
 from casebook.store.outbox import MAX_ATTEMPTS
 from casebook.store.schema import outbox
 from config.jobs import Jobs, run_job
-from config.linkage import LinkageDelivery, LinkageError, load
+from config.linkage import LinkageDelivery, LinkageError, Telling, load
 from config.settings import CITY, Settings
 from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
+from tests.pbx.rig import wait_for
 from tests.store.conftest import NOW, Store
 
 SECRET = "a secret shared with 12315"
@@ -173,6 +175,36 @@ def test_two_tellers_at_once_tell_it_once(store: Store, jobs: Jobs, platform: Pl
         thread.join(30)
     deliver(store, jobs)
     assert [one["state"] for one in platform.heard] == ["received"]
+
+
+def test_the_worker_looks_by_itself_for_what_is_to_be_told(store: Store, platform: Platform) -> None:
+    linked_case(store)
+    settings = Settings(linkage_secrets=f"12315={SECRET},donghai={SECRET}", linkage_urls=f"12315={platform.url}")
+    telling = Telling(store.engine, settings)
+    telling.start()
+    try:
+        wait_for(lambda: states(store) == ["waiting"], 20, "nothing to be told")
+    finally:
+        telling.stop()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"linkage_secrets": "12315=short"},
+        {"linkage_secrets": "a secret without a name"},
+        {"linkage_urls": "12315=http://example.org/"},
+        {"linkage_urls": "12315"},
+    ],
+)
+def test_settings_that_are_unsafe_are_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_two_secrets_of_a_platform_while_it_is_changed() -> None:
+    settings = Settings(linkage_secrets=f"110={SECRET}, 110={SECRET}2,12315={SECRET}3")
+    assert settings.linkage_keys == {"110": [SECRET, f"{SECRET}2"], "12315": [f"{SECRET}3"]}
 
 
 def test_the_city_s_file_is_in_order() -> None:

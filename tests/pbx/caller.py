@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import free_port
 from tests.pbx.audio import Timeline, write_pcap
 
-_SDP = """\
+SDP = """\
 v=0
 o=user 53655765 2353687637 IN IP[local_ip_type] [local_ip]
 s=-
@@ -40,7 +40,7 @@ Content-Type: application/sdp
 Content-Length: {length}
 
 {body}"""
-_OK = """\
+OK = """\
 SIP/2.0 {status}
 [last_Via:]
 [last_From:]
@@ -52,6 +52,17 @@ Content-Type: application/sdp
 Content-Length: {length}
 
 {body}"""
+BYE = """\
+BYE [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:line@[local_ip]:[local_port]>;tag=[call_number]
+To: [$caller]
+[last_Call-ID:]
+CSeq: 2 BYE
+Max-Forwards: 70
+Content-Length: 0
+
+"""
 
 
 @dataclass(frozen=True)
@@ -97,13 +108,13 @@ def caller_scenario(*, hang_up: bool, name: str, number: str, bye_timeout_s: int
         bye = f"""
   <recv request="BYE" timeout="{bye_timeout_s * 1000}"/>
   <send><![CDATA[
-{_OK.format(status="200 OK", tag="", length="0", body="").replace("Content-Type: application/sdp" + chr(10), "")}
+{OK.format(status="200 OK", tag="", length="0", body="").replace("Content-Type: application/sdp" + chr(10), "")}
 ]]></send>"""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE scenario SYSTEM "sipp.dtd">
 <scenario name="caller">
   <send retrans="500"><![CDATA[
-{_request("INVITE", 1, name, number, body=_SDP)}
+{_request("INVITE", 1, name, number, body=SDP)}
 ]]></send>
   <recv response="100" optional="true"/><recv response="180" optional="true"/><recv response="183" optional="true"/>
   <recv response="200" rrs="true" timeout="20000"/>
@@ -203,7 +214,7 @@ def _result(folder: Path) -> CallResult:
     return CallResult(int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), output)
 
 
-class _Called:
+class Called:
     """SIPp that waits for calls."""
 
     def __init__(self, folder: Path, scenario: str, host: str, port: int) -> None:
@@ -228,7 +239,7 @@ class _Called:
         self._process.wait()
 
 
-class Line(_Called):
+class Line(Called):
     """A line that is called: 110, say. Answers every call with one status; 200 talks for a while, 180 only rings."""
 
     def __init__(self, folder: Path, status: str = "486 Busy Here", host: str = "127.0.0.2") -> None:
@@ -237,7 +248,7 @@ class Line(_Called):
         super().__init__(folder / f"line-{self.port}", _line_scenario(status), host, self.port)
 
 
-class AgentPhone(_Called):
+class AgentPhone(Called):
     """An agent's telephone: registers, then answers every call and talks for a while."""
 
     def __init__(self, folder: Path, sip_port: int, extension: str, secret: str, talk_ms: int = 1500) -> None:
@@ -286,7 +297,7 @@ Expires: 600
 
 def _line_scenario(status: str, talk_ms: int = 1500) -> str:
     def plain(words: str) -> str:
-        text = _OK.format(status=words, tag=";tag=[call_number]", length="0", body="")
+        text = OK.format(status=words, tag=";tag=[call_number]", length="0", body="")
         return text.replace("Content-Type: application/sdp\n", "")
 
     remember = ""
@@ -307,7 +318,7 @@ def _line_scenario(status: str, talk_ms: int = 1500) -> str:
     elif status.startswith("200"):
         # SIPp refuses a scenario that sets a variable and never uses it.
         remember = '<action><ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/></action>'
-        ok = _OK.format(status="200 OK", tag=";tag=[call_number]", length="[len]", body=_SDP)
+        ok = OK.format(status="200 OK", tag=";tag=[call_number]", length="[len]", body=SDP)
         end = f"""
   <send retrans="500"><![CDATA[
 {ok}
@@ -315,15 +326,7 @@ def _line_scenario(status: str, talk_ms: int = 1500) -> str:
   <recv request="ACK" rrs="true" timeout="10000"/>
   <pause milliseconds="{talk_ms}"/>
   <send retrans="500"><![CDATA[
-BYE [next_url] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-From: <sip:line@[local_ip]:[local_port]>;tag=[call_number]
-To: [$caller]
-[last_Call-ID:]
-CSeq: 2 BYE
-Max-Forwards: 70
-Content-Length: 0
-
+{BYE}
 ]]></send>
   <recv response="200" timeout="10000"/>"""
     return f"""<?xml version="1.0" encoding="UTF-8"?>

@@ -145,6 +145,11 @@ class Day:
                 citizen.end = "informed"
                 return Digits(citizen.known_case[1])
             return Digits("0000")
+        if "callback_offer" in prompts:
+            key = random.choice("1233")
+            if key == "1":
+                citizen.end = "callback"
+            return Digits(key)
         if "voicemail_review" in prompts:
             key = random.choice("1111113279-h")
             return Digits(key) if key.isdecimal() else NoInput() if key == "-" else CallerGone()

@@ -13,7 +13,6 @@ from statistics import mean
 import pytest
 from sqlalchemy import func, select
 
-from call_router.directory import Directory
 from call_router.queue_log import QueueLog
 from casebook.indicators_telephone import REFUSED, Visit
 from casebook.store.schema import call, call_session, case_
@@ -23,6 +22,7 @@ from casebook.store.verify import verify_chains
 from config.settings import CITY
 from config.wiring import load_flow
 from ivr.service import CallService
+from tests.router.city import city_router
 from tests.simulation.day import Citizen, Clock, Day
 from tests.simulation.queue import Queue, Stay
 from tests.store.conftest import Store, open_store
@@ -75,7 +75,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     random = Random(12345)
     clock = Clock(MIDNIGHT)
     queue = Queue(clock, random, folder / "queue_log", DAY_SHIFT + NIGHT_SHIFT)
-    service = CallService(store.calls, Directory.load(CITY / "lines.yaml"), load_flow(CITY), clock)
+    service = CallService(store.calls, city_router(), load_flow(CITY), clock)
     day = Day(service, clock, queue, random)
     telephone = Telephone(store.engine)
     log = QueueLog(folder, telephone, "lyg1")
@@ -109,7 +109,7 @@ def test_every_call_ends_and_in_exactly_one_way(lived: Lived) -> None:
     assert all(row.ended_at is not None and row.outcome in ENDS for row in rows)
     assert {row.call_id: row.outcome for row in rows} == {one.call_id: one.end for one in lived.citizens}
     # A day in which something never happens would prove nothing of it.
-    assert set(Counter(row.outcome for row in rows)) >= ENDS - {"callback"}
+    assert set(Counter(row.outcome for row in rows)) == ENDS
 
 
 def test_every_voicemail_is_one_case_and_nothing_else_is(lived: Lived) -> None:

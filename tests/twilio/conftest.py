@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -64,7 +65,6 @@ class TwilioLine:
     hotline: Hotline
     cloud: FakeCloud
     client: TestClient
-    seen: dict[str, Any] = field(default_factory=dict)
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
         """One request, as the proxy passes it on: another host, the path as it was."""
@@ -145,7 +145,7 @@ def settings(folder: Path, cloud: FakeCloud, **changes: Any) -> Settings:
 
 def open_line(hotline: Hotline, cloud: FakeCloud) -> TwilioLine:
     """The webhooks over a store that is there."""
-    app = create_app(twilio.webhooks(hotline))
+    app = create_app(twilio.webhooks(hotline, CollectorRegistry()))
     return TwilioLine(hotline, cloud, TestClient(app, base_url="http://10.0.0.7:8000", raise_server_exceptions=True))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
 
 from twilio.request_validator import RequestValidator
@@ -364,8 +364,3 @@ def _attributes(tag: str) -> set[str]:
     makers = [getattr(parent, tag.lower()) for parent in parents if hasattr(parent, tag.lower())]
     names = {name for maker in makers for name in inspect.signature(maker).parameters if name not in _PLAIN}
     return {lower_camel(name) for name in names} | ({"url"} if tag in ("Number", "Sip") else set())
-
-
-def parameters(body: bytes) -> dict[str, str]:
-    """The fields of a form."""
-    return dict(parse_qsl(body.decode(), keep_blank_values=True))

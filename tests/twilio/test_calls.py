@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 from sqlalchemy import select
 
 from casebook.store.schema import call_session, outbox
 from ivr.service import CallService
+from ivr.twilio import routes
 from tests.twilio.conftest import Scripted, TwilioLine
 from tests.twilio.fake_twilio import Delivery, FakeTwilio
 
@@ -170,3 +172,16 @@ def test_a_recording_is_fetched_once_however_often_it_is_reported(line: TwilioLi
     assert len(line.recordings(made.call_sid)) == 1
     transcriptions = line.rows(select(outbox.c.key).where(outbox.c.kind == "transcribe"))
     assert len(transcriptions) == 1
+
+
+def test_a_store_that_does_not_answer_in_time_is_treated_as_away(
+    line: TwilioLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(routes, "_ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr(CallService, "start", lambda *_: answered.wait(20))
+    try:
+        made = FakeTwilio(line.send, line.cloud, Scripted([]))
+        assert made.call().clips == ["fallback_queue"]
+    finally:
+        answered.set()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -85,3 +87,18 @@ def test_the_check_asks_the_public_address_with_a_signed_request_and_with_an_uns
 
 def test_without_twilio_there_is_nothing_to_check(cloud: FakeCloud, tmp_path: Path) -> None:
     assert twilio.check(settings(tmp_path, cloud, twilio_account_sid="")) == []
+
+
+def test_calls_are_asked_for_at_the_command_line_and_refused_in_one_sentence(configured: Path) -> None:
+    assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
+    for words in (["call-back", "CA0"], ["survey", "LYG20261123000001"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "config.cli", "twilio", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("没有")
+        assert len(done.stderr.strip().splitlines()) == 1

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from casebook.store.schema import case_, outbox
 from config import twilio
 from config.wiring import utc_now
+from ivr.ports import NewCall
 from ivr.twilio.cloud import Account, CloudError, Media
 from tests.twilio.conftest import TwilioLine
 from tests.twilio.fake_cloud import ACCOUNT_SID, TOKEN, FakeCloud
@@ -183,3 +184,28 @@ def test_a_recording_that_never_comes_leaves_its_case_and_is_shown_as_failed(lin
     (case,) = line.cases(made.call_sid)
     assert line.rows(select(case_.c.state)) == [("DRAFT",)]
     assert line.hotline.voicemails.get(case.case_no).transcript_state == "failed"
+
+
+def test_a_recording_that_was_given_up_is_fetched_when_the_cloud_has_it_after_all(line: TwilioLine) -> None:
+    made = line.call(*KEPT)
+    (held,) = line.cloud.recordings.values()
+    held.refusals = [503] * 8
+    for n in range(1, 10):
+        line.work(later_s=n * 10_000)
+    assert jobs(line, "fetch_recording") == [("dead", 8)]
+    twilio.reaper(line.hotline).sweep()
+    line.work()
+    assert jobs(line, "fetch_recording") == [("done", 1)]
+    assert file_of(line, made.call_sid).read_bytes() == held.media
+    assert len(line.cases(made.call_sid)) == 1
+
+
+def test_a_call_that_the_cloud_does_not_know_keeps_no_other_from_its_end(line: TwilioLine) -> None:
+    line.hotline.service.start(NewCall("CA" + "7" * 32, "twilio", "", "12345", utc_now() - timedelta(minutes=9)))
+    made = line.call("2", "busy", delivery=Delivery(status_lost=True))
+    line.cloud.record(made.call_sid, 3)
+    reaper = twilio.reaper(line.hotline)
+    reaper._clock = lambda: utc_now() + timedelta(minutes=6)
+    reaper.sweep()
+    assert line.ended(made.call_sid)
+    assert jobs(line, "fetch_recording") == [("waiting", 0)]

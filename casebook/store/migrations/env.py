@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from casebook.store import router_tables  # noqa: F401 - its tables belong to the metadata
 from casebook.store.schema import metadata
 
 context.configure(

@@ -1,0 +1,171 @@
+"""Call-back tasks (漏接回拨): callers who asked for a call, were missed or gave up; one open task a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, case, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from casebook.errors import CaseError
+from casebook.privacy import Privacy
+from casebook.store.engine import reading
+from casebook.store.router_tables import CALLBACK_OPEN, callback_task
+from casebook.store.schema import access_log, call
+
+Reason = Literal["requested", "missed", "abandoned"]
+LOST = ("missed", "abandoned")
+"""Outcomes of a call after which its caller is called back."""
+REACHED = ("answered", "transferred", "voicemail")
+"""Outcomes after which nobody needs to call that number back."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackTask:
+    """A task. `calls` counts the calls of that number which it stands for."""
+
+    id: int
+    ani_masked: str
+    last_call_id: str
+    reason: str
+    state: str
+    calls: int
+    attempts: int
+    created_at: datetime
+    updated_at: datetime
+    claimed_by: str | None
+    note: str
+
+
+def book(connection: Connection, call_id: str, reason: Reason, now: datetime) -> bool:
+    """Open a task for a call's number, or add the call to the open one; False for a withheld number."""
+    row = connection.execute(select(call.c.ani_hmac, call.c.ani_masked).where(call.c.call_id == call_id)).first()
+    if row is None or row.ani_hmac is None:
+        return False
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(callback_task).values(
+        ani_hmac=row.ani_hmac,
+        ani_masked=row.ani_masked,
+        last_call_id=call_id,
+        reason=reason,
+        state="open",
+        calls=1,
+        attempts=0,
+        created_at=now,
+        updated_at=now,
+        note="",
+    )
+    same = callback_task.c.last_call_id == statement.excluded.last_call_id
+    asked = (callback_task.c.reason == "requested", "requested")
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["ani_hmac"],
+            index_where=CALLBACK_OPEN,
+            set_={
+                "calls": callback_task.c.calls + case((same, 0), else_=1),
+                "last_call_id": statement.excluded.last_call_id,
+                # Whoever asked for a call is not turned into somebody who was missed.
+                "reason": case(asked, else_=statement.excluded.reason),
+                "updated_at": now,
+            },
+        )
+    )
+    return True
+
+
+def settle(connection: Connection, call_id: str, outcome: str, now: datetime) -> None:
+    """What the end of a call means for its number: a task where the caller was lost, none where one was reached."""
+    if outcome in LOST:
+        book(connection, call_id, "missed" if outcome == "missed" else "abandoned", now)
+    elif outcome in REACHED:
+        number = select(call.c.ani_hmac).where(call.c.call_id == call_id).scalar_subquery()
+        connection.execute(
+            update(callback_task)
+            .where(callback_task.c.ani_hmac == number, CALLBACK_OPEN)
+            .values(state="reached", updated_at=now)
+        )
+
+
+class Callbacks:
+    """The list of tasks, and what agents do with them."""
+
+    def __init__(self, engine: Engine, privacy: Privacy) -> None:
+        self._engine = engine
+        self._privacy = privacy
+
+    def open_tasks(self, limit: int = 200) -> list[CallbackTask]:
+        """Open and claimed tasks: requested ones first, then the oldest."""
+        first = case((callback_task.c.reason == "requested", 0), else_=1)
+        statement = (
+            select(*_COLUMNS).where(CALLBACK_OPEN).order_by(first, callback_task.c.created_at, callback_task.c.id)
+        )
+        with reading(self._engine) as connection:
+            return [CallbackTask(*row) for row in connection.execute(statement.limit(limit))]
+
+    def claim(self, task_id: int, actor: str, now: datetime) -> str:
+        """Take a task to call its number; the number, and the look at it is logged. Raises CaseError.
+
+        A task that the same agent holds already counts another attempt.
+        """
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                update(callback_task)
+                .where(
+                    callback_task.c.id == task_id,
+                    CALLBACK_OPEN,
+                    (callback_task.c.claimed_by.is_(None)) | (callback_task.c.claimed_by == actor),
+                )
+                .values(state="claimed", claimed_by=actor, attempts=callback_task.c.attempts + 1, updated_at=now)
+                .returning(callback_task.c.last_call_id)
+            ).first()
+            if row is None:
+                raise self._refusal(connection, task_id)
+            enc = connection.execute(select(call.c.ani_enc).where(call.c.call_id == row.last_call_id)).scalar_one()
+            connection.execute(
+                access_log.insert().values(actor=actor, case_no="", what="call_back", reason=str(task_id), at=now)
+            )
+        return self._privacy.decrypt(enc, f"call.ani:{row.last_call_id}")
+
+    def close(self, task_id: int, actor: str, *, reached: bool, note: str, now: datetime) -> None:
+        """End a claimed task as done, or give it up with a note. Raises CaseError."""
+        if not reached and not note.strip():
+            raise CaseError("missing_reason", "A call-back that is given up needs a note.")
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                update(callback_task)
+                .where(
+                    callback_task.c.id == task_id,
+                    callback_task.c.state == "claimed",
+                    callback_task.c.claimed_by == actor,
+                )
+                .values(state="done" if reached else "given_up", note=note, updated_at=now)
+            )
+            if changed.rowcount != 1:
+                raise self._refusal(connection, task_id)
+
+    def release(self, task_id: int, actor: str, now: datetime) -> None:
+        """Give a claimed task back: nobody answered, somebody tries again later. Raises CaseError."""
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                update(callback_task)
+                .where(
+                    callback_task.c.id == task_id,
+                    callback_task.c.state == "claimed",
+                    callback_task.c.claimed_by == actor,
+                )
+                .values(state="open", claimed_by=None, updated_at=now)
+            )
+            if changed.rowcount != 1:
+                raise self._refusal(connection, task_id)
+
+    @staticmethod
+    def _refusal(connection: Connection, task_id: int) -> CaseError:
+        found = connection.execute(select(callback_task.c.id).where(callback_task.c.id == task_id)).first()
+        if found is None:
+            return CaseError("not_found", "There is no such call-back.")
+        return CaseError("bad_state", "The call-back is somebody else's or has ended.")
+
+
+_COLUMNS = tuple(callback_task.c[name] for name in CallbackTask.__dataclass_fields__)
