@@ -29,6 +29,9 @@ PUBLISHERS = frozenset({"admin", "reviewer", "dispatcher", "supervisor"})
 WRITERS = PUBLISHERS | {"liaison", "deputy", "shift_leader"}
 """Roles that write entries and new versions."""
 
+UNIT_WRITERS = frozenset({"liaison", "deputy"})
+"""Of them, those who write for their own unit alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from casebook import knowledge as rules
-from casebook.api.deps import Deps, IdempotencyKey, SignedIn
+from casebook.api.deps import ApiDeps, Deps, IdempotencyKey, SignedIn
 from casebook.api.knowledge_deps import KnowledgeDeps
 from casebook.api.knowledge_schemas import (
     AnswerBody,
@@ -69,6 +69,14 @@ def only(roles: frozenset[str]) -> Callable[[User], User]:
     return check
 
 
+def _check_owner(user: User, owner_unit: str, deps: ApiDeps) -> None:
+    """Raises Problem forbidden where somebody of a unit writes for another one."""
+    if user.role in rules.UNIT_WRITERS:
+        known = {one.code: one.name for one in deps.casework.book.units}
+        if not user.unit or owner_unit not in (user.unit, known.get(user.unit)):
+            raise Problem("forbidden")
+
+
 Writer = Annotated[User, Depends(only(rules.WRITERS))]
 Publisher = Annotated[User, Depends(only(rules.PUBLISHERS))]
 
@@ -87,8 +95,11 @@ def search_knowledge(
 
 
 @router.post("/knowledge", status_code=201)
-def create_entry(body: NewEntryBody, user: Writer, parts: KnowledgeParts, key: IdempotencyKey) -> EntryDetailBody:
-    """Write a new entry, as a draft."""
+def create_entry(
+    body: NewEntryBody, user: Writer, parts: KnowledgeParts, deps: Deps, key: IdempotencyKey
+) -> EntryDetailBody:
+    """Write a new entry, as a draft; who is of a unit, for that unit."""
+    _check_owner(user, body.owner_unit, deps)
     entry_id = parts.entries.create(
         body.content.content(),
         matter=body.matter,
@@ -127,9 +138,10 @@ def get_entry(entry_id: EntryId, user: SignedIn, parts: KnowledgeParts) -> Entry
 
 @router.post("/knowledge/{entry_id}/versions", status_code=201)
 def revise_entry(
-    entry_id: EntryId, body: ReviseBody, user: Writer, parts: KnowledgeParts, key: IdempotencyKey
+    entry_id: EntryId, body: ReviseBody, user: Writer, parts: KnowledgeParts, deps: Deps, key: IdempotencyKey
 ) -> EntryDetailBody:
     """Write the next version; what is published stays so."""
+    _check_owner(user, parts.entries.get(entry_id).entry.owner_unit, deps)
     parts.entries.revise(entry_id, body.content.content(), version=body.version, actor=user.name, idempotency_key=key)
     return EntryDetailBody.of(parts.entries.get(entry_id), everything=True)
 
@@ -163,9 +175,10 @@ def withdraw_entry(
 
 @router.post("/knowledge/{entry_id}/review")
 def review_entry(
-    entry_id: EntryId, body: ReviewBody, user: Writer, parts: KnowledgeParts, key: IdempotencyKey
+    entry_id: EntryId, body: ReviewBody, user: Writer, parts: KnowledgeParts, deps: Deps, key: IdempotencyKey
 ) -> EntryBody:
     """Say that it was looked at (复审) and is still true."""
+    _check_owner(user, parts.entries.get(entry_id).entry.owner_unit, deps)
     entry = parts.entries.review(
         entry_id,
         review_due=body.review_due,

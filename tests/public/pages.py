@@ -29,6 +29,7 @@ from casebook.store.knowledge_gaps import KnowledgeGaps
 from casebook.store.knowledge_index import KnowledgeSearch
 from casebook.store.linkage import Linkage
 from casebook.store.notices import Inbox
+from casebook.store.people import People
 from casebook.store.public import PublicCases, PublicQuery
 from casebook.store.queries import Cases
 from casebook.store.suggestions import Suggestions
@@ -111,6 +112,8 @@ class Pages:
         if name:
             with suppress(CaseError):  # the second client of the same person
                 self.users.add(name, PASSWORD, STAFF[name], name)
+                if STAFF[name] == "liaison":
+                    People(self.engine, self.book).appoint("renshe", "liaison", name, self.now)
             answer = client.post("/api/v1/session", json={"name": name, "password": PASSWORD})
             assert answer.status_code == 200, answer.text
         return client

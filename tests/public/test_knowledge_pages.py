@@ -13,7 +13,7 @@ from tests.public.pages import Pages
 from tests.suggest.conftest import Ready
 
 CONTENT = {"title": "社保卡丢失怎么补办", "answer": "带身份证到银行网点当场补发。", "keywords": ["社会保障卡"]}
-ENTRY = {"content": CONTENT, "matter": "社保缴纳待遇", "owner_unit": "市人社局", "review_due": "2027-11-23"}
+ENTRY = {"content": CONTENT, "matter": "社保缴纳待遇", "owner_unit": "renshe", "review_due": "2027-11-23"}
 
 
 def create(pages: Pages, client: TestClient, **changes: Any) -> dict[str, Any]:
@@ -60,6 +60,28 @@ def test_the_agent_sees_no_draft_of_a_published_entry(pages: Pages) -> None:
     seen = pages.client("zhang").get(f"/api/v1/knowledge/{made['id']}").json()
     assert [one["n"] for one in seen["versions"]] == [1]
     assert seen["history"] == []
+
+
+def test_a_unit_writes_for_itself_alone(pages: Pages) -> None:
+    liaison = pages.client("zhao")
+    named = create(pages, liaison, owner_unit="市人力资源和社会保障局")
+    others = create(pages, pages.client("li"), owner_unit="yibao")
+    refused = [
+        liaison.post("/api/v1/knowledge", json=ENTRY | {"owner_unit": "yibao"}, headers=pages.key()),
+        liaison.post(
+            f"/api/v1/knowledge/{others['id']}/versions",
+            json={"version": 1, "content": CONTENT},
+            headers=pages.key(),
+        ),
+        liaison.post(
+            f"/api/v1/knowledge/{others['id']}/review",
+            json={"version": 1, "review_due": "2028-01-01"},
+            headers=pages.key(),
+        ),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * 3
+    body = {"version": 1, "review_due": "2028-01-01"}
+    assert liaison.post(f"/api/v1/knowledge/{named['id']}/review", json=body, headers=pages.key()).status_code == 200
 
 
 @pytest.mark.parametrize(
