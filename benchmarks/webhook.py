@@ -81,7 +81,7 @@ def our_app(folder: Path, database: str) -> Any:
     """The application of `hotline web`, over a city whose flow has as many menus as a call has keys."""
     from casebook.api.app import create_app  # noqa: PLC0415 - only what a server needs
     from config import twilio  # noqa: PLC0415
-    from config.parts import api_deps  # noqa: PLC0415
+    from config.serving.web import api_deps  # noqa: PLC0415
     from config.settings import CITY, Settings  # noqa: PLC0415
     from config.wiring import Hotline  # noqa: PLC0415
     from ivr.twilio.routes import beside  # noqa: PLC0415

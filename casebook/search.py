@@ -17,8 +17,6 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pypinyin import Style, lazy_pinyin
-
 MOST_TERM = 40
 """No term is longer."""
 _K1 = 1.2
@@ -80,6 +78,8 @@ def _characters(run: str) -> set[str]:
 
 def _pinyin(run: str) -> set[str]:
     """Initials of two to eight syllables and full spellings of two to four, from wherever they begin."""
+    from pypinyin import Style, lazy_pinyin  # noqa: PLC0415 - a large dictionary, which a call server never needs
+
     if run.isascii():
         return set()
     syllables = lazy_pinyin(run, errors="ignore")

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pypinyin import Style, lazy_pinyin
-
 _PARTS = re.compile(r"^(zh|ch|sh|[bpmfdtnlgkhjqxrzcsyw]?)([a-zê]+)([1-5]?)$")
 # Pairs that speakers of the Jianghuai dialect do not keep apart, nor recognisers of narrow-band sound.
 _INITIALS = {"zh": "z", "ch": "c", "sh": "s", "n": "l", "f": "h"}
@@ -34,6 +32,8 @@ class Syllable:
 
 def syllables(text: str) -> tuple[Syllable, ...]:
     """One syllable for each character."""
+    from pypinyin import Style, lazy_pinyin  # noqa: PLC0415 - a large dictionary; many import this for its errors only
+
     spelled = lazy_pinyin(text, style=Style.TONE3, neutral_tone_with_five=True, errors=_one_by_one)
     if len(spelled) != len(text):  # a character that Unicode composes of several
         spelled = [lazy_pinyin(one, style=Style.TONE3, neutral_tone_with_five=True)[0] for one in text]

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from config import prompts, twilio
-from config.check import check_city
+from config import prompts
 from config.cli import context
 from config.wiring import utc_now
 from ivr.flow import FlowError
@@ -36,6 +35,10 @@ def check(
     city: Annotated[Path | None, typer.Argument(help="The city's folder; default: the one of the settings.")] = None,
 ) -> None:
     """Check the city's files: flow, lines, prompts and their audio; and the address at which Twilio finds us."""
+    # The dictionaries of the city's words, and Twilio's package, are slow to import; no other command here needs them.
+    from config import twilio  # noqa: PLC0415
+    from config.check import check_city  # noqa: PLC0415
+
     settings = context.settings()
     findings = [*check_city(city or settings.city_dir), *twilio.check(settings)]
     for finding in findings:

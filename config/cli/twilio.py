@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from casebook.store.outbound import OutboundCalls
-from config import prompts, twilio
+from config import prompts
 from config.cli import context
 from config.wiring import utc_now
 
@@ -17,6 +17,8 @@ app = typer.Typer(no_args_is_help=True, help="The line at Twilio.")
 @app.command()
 def fallback() -> None:
     """Print the document for a number's fallback URL: it reaches the agents when this machine does not answer."""
+    from config import twilio  # noqa: PLC0415 - slow to import
+
     with context.hotline() as parts:
         twilio.account(parts.settings)
         texts = prompts.texts(parts.settings.city_dir)
@@ -26,6 +28,8 @@ def fallback() -> None:
 @app.command("call-back")
 def call_back(call_id: Annotated[str, typer.Argument(help="The call whose caller is called back.")]) -> None:
     """Call back whoever made a call; once for each call, by the worker."""
+    from config import twilio  # noqa: PLC0415 - slow to import
+
     with context.hotline() as parts:
         twilio.account(parts.settings)
         OutboundCalls(parts.store).call_back(call_id, utc_now())
@@ -35,6 +39,8 @@ def call_back(call_id: Annotated[str, typer.Argument(help="The call whose caller
 @app.command()
 def survey(case_no: Annotated[str, typer.Argument(help="The case whose caller is asked.")]) -> None:
     """Ask the caller of a case how the service was; once for each case, by the worker."""
+    from config import twilio  # noqa: PLC0415 - slow to import
+
     with context.hotline() as parts:
         twilio.account(parts.settings)
         OutboundCalls(parts.store).survey(case_no, utc_now())

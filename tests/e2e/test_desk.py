@@ -19,8 +19,8 @@ from casebook.errors import CaseError
 from casebook.store.desk import DeskLog
 from casebook.store.legs import LegRow, Legs
 from casebook.store.schema import call
-from config.parts import api_deps
 from config.pbx import manager
+from config.serving.web import api_deps
 from config.wiring import utc_now
 from tests.conftest import free_port
 from tests.e2e.hotline import TestLine, running
