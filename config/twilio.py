@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 
 from casebook.store.carrier import END, FETCH, CarrierReports
 from casebook.store.cases import add_effect
+from casebook.store.intake import CallIntake
 from casebook.store.outbound import CALL_BACK, EFFECT, SURVEY, OutboundCalls
 from config.jobs import Handler, Unready, Writes
 from config.settings import Settings, SettingsError
@@ -96,7 +97,14 @@ def webhooks(hotline: Hotline, registry: CollectorRegistry) -> TwilioDeps:
 
 def reaper(hotline: Hotline) -> CloudReaper:
     """Compares with the cloud what the webhooks told."""
-    return CloudReaper(Cloud(account(hotline.settings)), hotline.service, CarrierReports(hotline.store), utc_now)
+    return CloudReaper(
+        Cloud(account(hotline.settings)),
+        hotline.service,
+        CarrierReports(hotline.store),
+        CallIntake(hotline.store),
+        hotline.settings.twilio_number,
+        utc_now,
+    )
 
 
 def handlers(hotline: Hotline) -> Mapping[str, Handler]:

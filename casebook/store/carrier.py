@@ -20,6 +20,7 @@ from casebook.store.schema import call, call_session, case_, outbox, recording
 from ivr.ports import NewCall, RecordingFacts
 
 FETCH, END = "fetch_recording", "end_call"
+_ASKED_AT_ONCE = 500
 _STEP_IS_REPORTED_WITHIN = timedelta(seconds=10)
 Claim = Literal["step", "open", "over", "unknown"]
 
@@ -82,6 +83,16 @@ class CarrierReports:
             keys = [f"fetch:{path}" for path in wanted]
             known = connection.scalars(select(outbox.c.key).where(outbox.c.key.in_(keys)))
             return wanted - {key.removeprefix("fetch:") for key in known}
+
+    def unknown_calls(self, call_ids: Iterable[str]) -> set[str]:
+        """Those of some calls that have no record."""
+        wanted = sorted(set(call_ids))
+        unknown = set(wanted)
+        with reading(self._store.engine) as connection:
+            for start in range(0, len(wanted), _ASKED_AT_ONCE):
+                part = wanted[start : start + _ASKED_AT_ONCE]
+                unknown -= set(connection.scalars(select(call.c.call_id).where(call.c.call_id.in_(part))))
+        return unknown
 
     def try_again(self, paths: Iterable[str], now: datetime) -> int:
         """Recordings that were given up are fetched again, as the carrier still has them; how many."""

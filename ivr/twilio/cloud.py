@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,12 +21,15 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from ivr.twilio.outcomes import OVER
+
 HOST = "https://api.twilio.com"
 _PATH = re.compile(r"twilio/[0-9a-fA-F]{2}/(?P<call>CA[0-9a-fA-F]{32})-(?P<recording>RE[0-9a-fA-F]{32})\.wav")
 _TIMEOUT_S = 10
 _LARGEST_BYTES = 64 * 1024 * 1024
 _SOUND = ("audio/x-wav", "audio/wav", "audio/wave", "audio/vnd.wave")
 _FETCHED_AT_ONCE = 200
+_LISTED_AT_ONCE = 1000
 _CLOCKS_DIFFER_BY = timedelta(minutes=2)
 
 
@@ -50,6 +54,17 @@ class CloudCall:
     caller: str
     dialled: str
     started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """A call to the line that is over at Twilio. `lasted_s` is 0 for one that was never answered."""
+
+    call_sid: str
+    caller: str
+    dialled: str
+    started_at: datetime
+    lasted_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,7 @@ class Media:
         if target.is_file():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
         try:
             self._download(match["recording"], partial, timeout_s)
             if not self._usable(partial):
@@ -116,6 +131,19 @@ class Cloud:
         """One call. Raises CloudError."""
         found = self._ask(lambda client: client.calls(call_sid).fetch())
         return CloudCall(str(found.status), found._from or "", found.to or "", found.start_time)
+
+    def calls_to(self, number: str, since: datetime) -> list[EndedCall]:
+        """Calls that came in to a number since a moment and are over. Raises CloudError."""
+        found = self._ask(
+            lambda client: client.calls.list(to=number, start_time_after=since, page_size=_LISTED_AT_ONCE)
+        )
+        over = [one for one in found if one.direction == "inbound" and str(one.status) in OVER]
+        return [
+            EndedCall(
+                one.sid, one._from or "", one.to or "", one.start_time or one.date_created, int(one.duration or 0)
+            )
+            for one in over
+        ]
 
     def recordings_since(self, moment: datetime) -> list[CloudRecording]:
         """Recordings made since a moment, the newest first. Raises CloudError."""

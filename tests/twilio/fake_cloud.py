@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
@@ -67,7 +67,7 @@ class FakeCloud:
 
     def end(self, call_sid: str) -> None:
         """It is over."""
-        self.calls[call_sid]["status"] = "completed"
+        self.calls[call_sid] |= {"status": "completed", "duration": "40"}
 
     def record(self, call_sid: str, seconds: float) -> str:
         """Something is said; the recording's SID."""
@@ -142,8 +142,15 @@ class FakeCloud:
 
     def _list_calls(self, query: str) -> tuple[int, str, bytes, bool]:
         wanted = dict(parse_qsl(query))
+        if unknown := set(wanted) - {"To", "From", "StartTime>", "PageSize"}:
+            self.violations.append(f"Calls.list by {sorted(unknown)}")
+        since = datetime.fromisoformat(wanted["StartTime>"])
         rows = [
-            call for call in self.calls.values() if call["to"] == wanted.get("To") and call["from"] == wanted["From"]
+            call
+            for call in self.calls.values()
+            if call["to"] == wanted["To"]
+            and call["from"] == wanted.get("From", call["from"])
+            and parsedate_to_datetime(call["start_time"]) >= since
         ]
         return _json({"calls": rows, "page": 0, "page_size": 50, "next_page_uri": None, "uri": ""})
 

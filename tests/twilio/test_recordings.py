@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from casebook.store.schema import case_, outbox
+from casebook.store.router_tables import callback_task
+from casebook.store.schema import call, case_, outbox
 from config import twilio
 from config.wiring import utc_now
 from ivr.ports import NewCall
 from ivr.twilio.cloud import Account, CloudError, Media
-from tests.twilio.conftest import TwilioLine
+from tests.twilio.conftest import Scripted, TwilioLine
 from tests.twilio.fake_cloud import ACCOUNT_SID, TOKEN, FakeCloud
-from tests.twilio.fake_twilio import Delivery
+from tests.twilio.fake_twilio import Delivery, FakeTwilio
 from transcription.audio import probe
 
 LEFT = ("2", "busy", ("say and leave", 3))
@@ -117,7 +118,8 @@ def test_reports_that_were_all_lost_are_made_good_by_comparing_with_the_cloud(li
     assert len(line.cases(made.call_sid)) == 1
     before = len(line.cloud.asked)
     reaper.sweep()
-    assert [path for _, path in line.cloud.asked[before:]] == [f"/2010-04-01/Accounts/{ACCOUNT_SID}/Recordings.json"]
+    listed = [path.removeprefix(f"/2010-04-01/Accounts/{ACCOUNT_SID}/") for _, path in line.cloud.asked[before:]]
+    assert listed == ["Calls.json", "Recordings.json"]
 
 
 def test_a_call_that_goes_on_is_not_ended_by_the_comparison(line: TwilioLine) -> None:
@@ -209,3 +211,33 @@ def test_a_call_that_the_cloud_does_not_know_keeps_no_other_from_its_end(line: T
     reaper.sweep()
     assert line.ended(made.call_sid)
     assert jobs(line, "fetch_recording") == [("waiting", 0)]
+
+
+def test_two_who_fetch_a_recording_at_once_do_not_get_in_each_others_way(cloud: FakeCloud, tmp_path: Path) -> None:
+    sid = cloud.record("CA" + "1" * 32, 2)
+    path = f"twilio/11/CA{'1' * 32}-{sid}.wav"
+    account = Account(ACCOUNT_SID, (TOKEN,), cloud.address)
+    second = Media(account, tmp_path, lambda file: probe(file) is not None)
+    first = Media(account, tmp_path, lambda _: second.bring(path).is_file())
+    assert first.bring(path).read_bytes() == cloud.recordings[sid].media
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == [Path(path).name]
+
+
+def test_a_call_that_only_the_cloud_knows_of_becomes_a_record_once_with_a_call_back(line: TwilioLine) -> None:
+    made = line.call("0", "completed")
+    unheard = FakeTwilio(line.send, line.cloud, Scripted([]))
+    lost, elsewhere = unheard.call_sid, "CA" + "9" * 32
+    for call_sid, number in ((lost, unheard.line), (elsewhere, "+8651800000000")):
+        line.cloud.begin(call_sid, unheard.number, number)
+    unheard._end()
+    line.cloud.end(elsewhere)
+    reaper = twilio.reaper(line.hotline)
+    reaper.sweep()
+    assert line.rows(select(call.c.call_id)) == [(made.call_sid,)], "it began a moment ago and may still be reported"
+    reaper._clock = lambda: utc_now() + timedelta(minutes=6)
+    reaper.sweep()
+    reaper.sweep()
+    (row,) = line.rows(select(call).where(call.c.call_id != made.call_sid))
+    assert (row.call_id, row.carrier, row.outcome, row.talk_s) == (lost, "twilio", "missed", 40)
+    assert row.ended_at == row.started_at + timedelta(seconds=40)
+    assert line.rows(select(callback_task.c.last_call_id, callback_task.c.calls)) == [(lost, 1)]
