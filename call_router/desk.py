@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Literal
 
 from call_router.ami import Ami, AmiError, Fields
-from call_router.leg_events import LEG_ACTION
+from call_router.leg_events import CALLBACK_ACTION, LEG_ACTION
 from call_router.plan import CallRouter
 from casebook.errors import CaseError
 from casebook.store.desk import DeskAction, DeskLog
@@ -213,6 +213,7 @@ class Desk:
         }
         await self._act(
             "Originate",
+            action_id=f"{CALLBACK_ACTION}{task_id}-{actor}",
             Channel=f"PJSIP/{extension}",
             Context="callback",
             Exten="s",

@@ -15,6 +15,8 @@ from casebook.store.legs import Legs
 
 LEG_ACTION = "leg-"
 """How the id of an Originate begins; the attempt's key follows."""
+CALLBACK_ACTION = "callback-"
+"""How the id of a call-back's Originate begins; the task, a hyphen and the agent's name follow."""
 OUTCOMES = {
     "ANSWER": "answered",
     "BUSY": "busy",
@@ -54,7 +56,12 @@ class LegEvents:
             case "UserEvent", "HotlineCallback" if event.get("Task", "").isdecimal():
                 return lambda: self._called_back(int(event["Task"]), event.get("Actor", ""), status, now)
             case "OriginateResponse", _ if event.get("Response") == "Failure":
-                key = event.get("ActionID", "").removeprefix(LEG_ACTION)
+                action = event.get("ActionID", "")
+                if action.startswith(CALLBACK_ACTION):
+                    # The agent's own telephone was not answered: the citizen's has not rung.
+                    task, _, actor = action.removeprefix(CALLBACK_ACTION).partition("-")
+                    return lambda: self._called_back(int(task), actor, "", now)
+                key = action.removeprefix(LEG_ACTION)
                 return lambda: self._legs.end(key, _REASONS.get(event.get("Reason", ""), "unavailable"), now)
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -37,6 +38,7 @@ from casebook.api.desk_schemas import (
     ToLineBody,
 )
 from casebook.api.problems import Problem, ProblemBody
+from casebook.errors import CaseError
 from casebook.store.users import User
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
@@ -235,14 +237,23 @@ def callbacks(_: Agent, parts: Parts) -> CallbackListBody:
 
 @router.post("/callbacks/{task_id}/call", status_code=204)
 def call_back(task_id: Id, user: Agent, parts: Parts, deps: Deps, _key: IdempotencyKey) -> Response:
-    """Ring the agent's telephone, then the citizen's. Not answered, the task is open again."""
+    """Ring the agent's telephone, then the citizen's. Not answered, or the PBX away, the task is open again.
+
+    409 where this agent's last attempt is less than a minute old: a request that is sent twice rings once.
+    """
     extension = _extension(user, parts)
     outgoing = parts.router.directory.outgoing
     if outgoing is None:
         raise Problem("closed")
     number = parts.callbacks.claim(task_id, user.name, deps.clock())
     dialled = outgoing.dialled(number)
-    parts.line.do(lambda desk: desk.call_back(extension, task_id, dialled, outgoing.trunk, outgoing.number, user.name))
+    ours, trunk = outgoing.number, outgoing.trunk
+    try:
+        parts.line.do(lambda desk: desk.call_back(extension, task_id, dialled, trunk, ours, user.name))
+    except CaseError:
+        with suppress(CaseError):
+            parts.callbacks.release(task_id, user.name, deps.clock())
+        raise
     return Response(status_code=204)
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, case, select, update
+from sqlalchemy import Connection, Engine, and_, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.errors import CaseError
 from casebook.privacy import Privacy
 from casebook.store.engine import reading
 from casebook.store.router_tables import CALLBACK_OPEN, callback_task
-from casebook.store.schema import access_log, call
+from casebook.store.schema import access_log, call, outbound_call
 
 Reason = Literal["requested", "missed", "abandoned"]
 LOST = ("missed", "abandoned")
 """Outcomes of a call after which its caller is called back."""
 REACHED = ("answered", "transferred", "voicemail")
 """Outcomes after which nobody needs to call that number back."""
+_CLAIM_HOLDS = timedelta(minutes=10)
+"""After that a claim is anybody's: the end of its call was never told."""
+_RINGS_AGAIN_AFTER = timedelta(seconds=60)
+"""Until then another claim of the same agent is the same click, sent twice."""
+_IS_TOLD_WITHIN = timedelta(minutes=2)
+"""A call that the line makes begins at most so long after it is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ def book(connection: Connection, call_id: str, reason: Reason, now: datetime) ->
                 "last_call_id": statement.excluded.last_call_id,
                 # Whoever asked for a call is not turned into somebody who was missed.
                 "reason": case(asked, else_=statement.excluded.reason),
-                "updated_at": now,
+                # While a task is claimed, that is when it was claimed.
+                "updated_at": case((callback_task.c.state == "claimed", callback_task.c.updated_at), else_=now),
             },
         )
     )
@@ -76,9 +83,13 @@ def book(connection: Connection, call_id: str, reason: Reason, now: datetime) ->
 
 
 def settle(connection: Connection, call_id: str, outcome: str, now: datetime) -> None:
-    """What the end of a call means for its number: a task where the caller was lost, none where one was reached."""
+    """What the end of a call means for its number: a task where the caller was lost, none where one was reached.
+
+    Whoever hangs up on a call that the line made has asked for nothing, and is no lost caller.
+    """
     if outcome in LOST:
-        book(connection, call_id, "missed" if outcome == "missed" else "abandoned", now)
+        if not _made_by_us(connection, call_id):
+            book(connection, call_id, "missed" if outcome == "missed" else "abandoned", now)
     elif outcome in REACHED:
         number = select(call.c.ani_hmac).where(call.c.call_id == call_id).scalar_subquery()
         connection.execute(
@@ -86,6 +97,21 @@ def settle(connection: Connection, call_id: str, outcome: str, now: datetime) ->
             .where(callback_task.c.ani_hmac == number, CALLBACK_OPEN)
             .values(state="reached", updated_at=now)
         )
+
+
+def _made_by_us(connection: Connection, call_id: str) -> bool:
+    """Whether the line made that call; the carrier's name of it may not be written yet, then its number says so."""
+    of = connection.execute(select(call.c.ani_hmac, call.c.started_at).where(call.c.call_id == call_id)).first()
+    if of is None:
+        return False
+    numbers = select(call.c.call_id).where(call.c.ani_hmac == of.ani_hmac)
+    trying = and_(
+        outbound_call.c.state == "trying",
+        outbound_call.c.tried_at.between(of.started_at - _IS_TOLD_WITHIN, of.started_at),
+        outbound_call.c.origin_call_id.in_(numbers),
+    )
+    made = select(outbound_call.c.id).where(or_(outbound_call.c.call_sid == call_id, trying))
+    return connection.execute(made.limit(1)).first() is not None
 
 
 class Callbacks:
@@ -107,16 +133,15 @@ class Callbacks:
     def claim(self, task_id: int, actor: str, now: datetime) -> str:
         """Take a task to call its number; the number, and the look at it is logged. Raises CaseError.
 
-        A task that the same agent holds already counts another attempt.
+        A claim that is older than ten minutes may be taken over. The agent who holds it may try again after a minute,
+        which counts another attempt.
         """
+        held, again = callback_task.c.claimed_by, callback_task.c.updated_at <= now - _RINGS_AGAIN_AFTER
+        free = or_(held.is_(None), and_(held == actor, again), callback_task.c.updated_at <= now - _CLAIM_HOLDS)
         with self._engine.begin() as connection:
             row = connection.execute(
                 update(callback_task)
-                .where(
-                    callback_task.c.id == task_id,
-                    CALLBACK_OPEN,
-                    (callback_task.c.claimed_by.is_(None)) | (callback_task.c.claimed_by == actor),
-                )
+                .where(callback_task.c.id == task_id, CALLBACK_OPEN, free)
                 .values(state="claimed", claimed_by=actor, attempts=callback_task.c.attempts + 1, updated_at=now)
                 .returning(callback_task.c.last_call_id)
             ).first()
@@ -165,7 +190,7 @@ class Callbacks:
         found = connection.execute(select(callback_task.c.id).where(callback_task.c.id == task_id)).first()
         if found is None:
             return CaseError("not_found", "There is no such call-back.")
-        return CaseError("bad_state", "The call-back is somebody else's or has ended.")
+        return CaseError("bad_state", "The call-back is somebody else's, is being called now, or has ended.")
 
 
 _COLUMNS = tuple(callback_task.c[name] for name in CallbackTask.__dataclass_fields__)

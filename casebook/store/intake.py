@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, literal, select, update
 
 from casebook.indicators_telephone import ANSWERED
 from casebook.privacy import Privacy
-from casebook.store.callbacks import book, settle
+from casebook.store.callbacks import settle
 from casebook.store.calls import SqlCallStore, call_values, insert_call, upsert_recording
 from casebook.store.cases import open_draft, schedule_transcription, start_clock
 from casebook.store.engine import reading
@@ -49,9 +49,8 @@ class CallIntake:
 
     def reached_an_agent(self, call_id: str) -> bool:
         """Whether an agent answered the call's newest stay in a queue, as the PBX's own log has it."""
-        newest = select(queue_visit.c.outcome).where(queue_visit.c.call_id == call_id).order_by(queue_visit.c.id.desc())
         with reading(self._store.engine) as connection:
-            return connection.execute(newest.limit(1)).scalar_one_or_none() == ANSWERED
+            return _reached_an_agent(connection, call_id)
 
     def known_recording_paths(self, paths: Iterable[str]) -> set[str]:
         """Those of `paths` that have a row."""
@@ -66,7 +65,7 @@ class CallIntake:
     def record_call(self, new: NewCall, *, ended_at: datetime, talk_s: int, origin: str = "") -> None:
         """Note a call that the PBX reports as ended: a row where there was none, its length where there was one.
 
-        `origin` is the trunk over which it came.
+        `origin` is the trunk over which it came. A call that the dialplan alone led to an agent was answered.
         """
         with self._store.engine.begin() as connection:
             if not _ensure_call(connection, self._store.privacy, new):
@@ -81,12 +80,13 @@ class CallIntake:
                     )
                 )
                 return
+            outcome = "answered" if _reached_an_agent(connection, new.call_id) else "missed"
             connection.execute(
                 update(call)
                 .where(call.c.call_id == new.call_id)
-                .values(ended_at=ended_at, talk_s=talk_s, answered_at=new.started_at, origin=origin)
+                .values(ended_at=ended_at, talk_s=talk_s, answered_at=new.started_at, origin=origin, outcome=outcome)
             )
-            book(connection, new.call_id, "missed", ended_at)
+            settle(connection, new.call_id, outcome, ended_at)
 
     def take_in_recording(self, new: NewCall, path: str, facts: RecordingFacts | None, now: datetime) -> str | None:
         """Keep a recording that no step claimed; returns the number of its case, None where there was nothing to keep.
@@ -134,6 +134,11 @@ def keep_recording(
     start_clock(connection, new.call_id, now, now)
     settle(connection, new.call_id, "voicemail", now)
     return opened.case_no
+
+
+def _reached_an_agent(connection: Connection, call_id: str) -> bool:
+    newest = select(queue_visit.c.outcome).where(queue_visit.c.call_id == call_id).order_by(queue_visit.c.id.desc())
+    return connection.execute(newest.limit(1)).scalar_one_or_none() == ANSWERED
 
 
 def _ensure_call(connection: Connection, privacy: Privacy, new: NewCall) -> bool:

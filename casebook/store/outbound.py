@@ -38,18 +38,24 @@ class OutboundCalls:
     def __init__(self, store: SqlCallStore) -> None:
         self._store = store
 
-    def call_back(self, call_id: str, now: datetime) -> None:
-        """Call back whoever made a call; once for each call. Raises CaseError not_found, no_number."""
-        self._ask(CALL_BACK, call_id, "", f"{CALL_BACK}:{call_id}", now)
+    def call_back(self, call_id: str, now: datetime) -> bool:
+        """Call back whoever made a call; once for each call: False where it was asked for before.
 
-    def survey(self, case_no: str, now: datetime) -> None:
-        """Ask whoever called about a case how the service was; once a case. Raises CaseError not_found, no_number."""
+        Raises CaseError not_found, no_number.
+        """
+        return self._ask(CALL_BACK, call_id, "", f"{CALL_BACK}:{call_id}", now)
+
+    def survey(self, case_no: str, now: datetime) -> bool:
+        """Ask whoever called about a case how the service was; once a case: False where it was asked for before.
+
+        Raises CaseError not_found, no_number.
+        """
         with self._store.engine.connect() as connection:
             found = select(case_.c.call_id).where(case_.c.case_no == case_no)
             call_id = connection.execute(found).scalar_one_or_none()
         if call_id is None:
             raise CaseError("not_found", "没有这个编号的来电案件。")
-        self._ask(SURVEY, call_id, case_no, f"{SURVEY}:{case_no}", now)
+        return self._ask(SURVEY, call_id, case_no, f"{SURVEY}:{case_no}", now)
 
     def begin(self, row_id: int, now: datetime) -> Attempt | None:
         """Take a call in hand; None for one that was made, is over, or goes to a number that cannot be dialled."""
@@ -90,7 +96,7 @@ class OutboundCalls:
             .values(state="made", call_sid=call_sid)
         )
 
-    def _ask(self, purpose: str, call_id: str, case_no: str, key: str, now: datetime) -> None:
+    def _ask(self, purpose: str, call_id: str, case_no: str, key: str, now: datetime) -> bool:
         with self._store.engine.begin() as connection:
             row = connection.execute(select(call.c.ani_enc).where(call.c.call_id == call_id)).first()
             if row is None:
@@ -113,6 +119,7 @@ class OutboundCalls:
             ).first()
             if made:
                 add_effect(connection, EFFECT, f"outbound:{made.id}", {"id": made.id}, now)
+            return made is not None
 
 
 def note_result(connection: Connection, call_sid: str, result: str) -> None:

@@ -32,7 +32,9 @@ def call_back(call_id: Annotated[str, typer.Argument(help="The call whose caller
 
     with context.hotline() as parts:
         twilio.account(parts.settings)
-        OutboundCalls(parts.store).call_back(call_id, utc_now())
+        asked = OutboundCalls(parts.store).call_back(call_id, utc_now())
+    if not asked:
+        context.fail(f"The caller of {call_id} was called back before, or is about to be: no other call is made.")
     typer.echo("The worker will make the call.")
 
 
@@ -43,5 +45,7 @@ def survey(case_no: Annotated[str, typer.Argument(help="The case whose caller is
 
     with context.hotline() as parts:
         twilio.account(parts.settings)
-        OutboundCalls(parts.store).survey(case_no, utc_now())
+        asked = OutboundCalls(parts.store).survey(case_no, utc_now())
+    if not asked:
+        context.fail(f"The caller of {case_no} was asked before, or is about to be: no other call is made.")
     typer.echo("The worker will make the call.")

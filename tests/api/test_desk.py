@@ -154,14 +154,29 @@ def test_call_backs_are_one_agents_and_end_with_a_note(room: Room) -> None:
         client.post("/api/v1/desk/login", json={"extension": extension})
     (task,) = li.get("/api/v1/desk/callbacks").json()["items"]
     assert (task["ani_masked"], task["reason"], task["state"]) == ("138****8000", "abandoned", "open")
-    # The PBX is away: the task is taken all the same, and its agent can end it or try again.
-    assert code(li.post(f"/api/v1/desk/callbacks/{task['id']}/call")) == (503, "pbx_away")
+    # The PBX is away: nobody holds the task.
+    for client in (li, wang):
+        assert code(client.post(f"/api/v1/desk/callbacks/{task['id']}/call")) == (503, "pbx_away")
+        (task,) = li.get("/api/v1/desk/callbacks").json()["items"]
+        assert (task["state"], task["claimed_by"]) == ("open", None)
+    room.callbacks.claim(task["id"], "li", NOW)
     assert code(wang.post(f"/api/v1/desk/callbacks/{task['id']}/call")) == (409, "bad_state")
     close = f"/api/v1/desk/callbacks/{task['id']}/close"
     assert code(li.post(close, json={"reached": False})) == (422, "missing_reason")
     assert li.post(close, json={"reached": False, "note": "空号"}).status_code == 204
     assert li.get("/api/v1/desk/callbacks").json()["items"] == []
     assert code(li.post("/api/v1/desk/callbacks/999/call")) == (404, "not_found")
+
+
+def test_a_call_back_that_is_asked_for_twice_rings_once(room: Room) -> None:
+    room.lost_call()
+    li = room.sign_in("li")
+    li.post("/api/v1/desk/login", json={"extension": "1001"})
+    (task,) = li.get("/api/v1/desk/callbacks").json()["items"]
+    room.callbacks.claim(task["id"], "li", NOW - timedelta(seconds=59))
+    assert code(li.post(f"/api/v1/desk/callbacks/{task['id']}/call")) == (409, "bad_state")
+    (held,) = li.get("/api/v1/desk/callbacks").json()["items"]
+    assert (held["state"], held["attempts"]) == ("claimed", 1)
 
 
 def test_only_the_shift_leader_decides_about_shifts_and_listens_in(room: Room) -> None:

@@ -12,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from config import twilio
-from config.cli import app
+from config.cli import app, context
 from config.settings import SettingsError, load
+from config.wiring import utc_now
+from ivr.ports import NewCall
 from tests.twilio.conftest import settings
 from tests.twilio.fake_cloud import FakeCloud
 from tests.twilio.web import Web, environment, running
@@ -87,6 +89,18 @@ def test_the_check_asks_the_public_address_with_a_signed_request_and_with_an_uns
 
 def test_without_twilio_there_is_nothing_to_check(cloud: FakeCloud, tmp_path: Path) -> None:
     assert twilio.check(settings(tmp_path, cloud, twilio_account_sid="")) == []
+
+
+def test_a_call_that_was_asked_for_before_is_not_promised_again(configured: Path) -> None:
+    assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
+    call_id = "CA" + "7" * 32
+    with context.hotline() as parts:
+        parts.service.start(NewCall(call_id, "twilio", "+8613812345678", "12345", utc_now()))
+    first, second = (CliRunner().invoke(app, ["twilio", "call-back", call_id]) for _ in range(2))
+    assert (first.exit_code, first.stdout) == (0, "The worker will make the call.\n")
+    assert (second.exit_code, second.stdout) == (1, "")
+    assert second.stderr.startswith(f"The caller of {call_id} was called back before, or is about to be")
+    assert len(second.stderr.splitlines()) == 1
 
 
 def test_calls_are_asked_for_at_the_command_line_and_refused_in_one_sentence(configured: Path) -> None:

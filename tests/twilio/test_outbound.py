@@ -38,8 +38,8 @@ def missed_call(line: TwilioLine) -> str:
 
 def test_a_missed_call_is_called_back_and_reaches_a_person(line: TwilioLine) -> None:
     calls, call_id = OutboundCalls(line.hotline.store), missed_call(line)
-    calls.call_back(call_id, utc_now())
-    calls.call_back(call_id, utc_now())
+    assert calls.call_back(call_id, utc_now())
+    assert not calls.call_back(call_id, utc_now())
     line.work()
     (asked,) = line.cloud.made
     assert (asked["To"], asked["From"]) == ("+8613812345678", "+8651812345000")
@@ -72,6 +72,18 @@ def test_the_answer_to_the_survey_is_the_outcome_of_its_call(line: TwilioLine, k
     made = answer(line, "survey", *keys)
     assert line.outcome(made.call_sid) == outcome
     assert (row(line).case_no, row(line).call_sid) == (case.case_no, made.call_sid)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_who_hangs_up_on_a_call_of_the_lines_own_is_not_called_back_for_that(line: TwilioLine, told: bool) -> None:
+    (case,) = line.cases(line.call("2", "busy", ("say", 3), "1", "").call_sid)
+    OutboundCalls(line.hotline.store).survey(case.case_no, utc_now())
+    line.cloud.lose_answers_to_calls = not told
+    line.work(later_s=1)
+    assert row(line).state == ("made" if told else "trying")
+    made = answer(line, "survey")
+    assert line.outcome(made.call_sid) == "abandoned"
+    assert line.hotline.callbacks.open_tasks() == []
 
 
 @pytest.mark.parametrize("status", ["busy", "no-answer", "failed"])
