@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.store.casework_schema import citizen
 from casebook.store.engine import reading
+from casebook.store.linkage_tables import linkage_message
 from casebook.store.schema import call, case_
 
 AUDIENCE = "citizen:"
@@ -83,7 +84,10 @@ class CitizenPhones(Mapping[str, str]):
 
 
 def forget_callers(connection: Connection, keep: timedelta, now: datetime) -> int:
-    """Erase name and number of citizens whose every case was over before `now - keep`; how many. Their cases stay."""
+    """Erase name and number of citizens whose every case was over before `now - keep`; how many. Their cases stay.
+
+    Their numbers go from calls and messages of other platforms too, once these are as old.
+    """
     recent = select(case_.c.id).where(
         case_.c.citizen_id == citizen.c.id,
         (case_.c.closed_at.is_(None)) | (case_.c.closed_at > now - keep),
@@ -92,5 +96,20 @@ def forget_callers(connection: Connection, keep: timedelta, now: datetime) -> in
         update(citizen)
         .where(citizen.c.erased_at.is_(None), citizen.c.created_at <= now - keep, ~recent.exists())
         .values(phone_enc=None, name_enc=None, phone_masked="", erased_at=now)
+    )
+    forgotten = select(citizen.c.phone_hmac).where(citizen.c.erased_at.is_not(None))
+    connection.execute(
+        update(call)
+        .where(call.c.ani_enc.is_not(None), call.c.started_at <= now - keep, call.c.ani_hmac.in_(forgotten))
+        .values(ani_enc=None, ani_masked="")
+    )
+    connection.execute(
+        update(linkage_message)
+        .where(
+            linkage_message.c.number_enc.is_not(None),
+            linkage_message.c.received_at <= now - keep,
+            linkage_message.c.number_hmac.in_(forgotten),
+        )
+        .values(number_enc=None, number_masked="")
     )
     return done.rowcount

@@ -12,13 +12,17 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.numbering import ZONE
 from casebook.privacy import mask_text
+from casebook.store.calls import SqlCallStore
 from casebook.store.casework_schema import anchor, citizen
 from casebook.store.citizens import CitizenPhones
+from casebook.store.linkage import Incoming, Linkage
+from casebook.store.linkage_tables import linkage_message
 from casebook.store.nightly import plan_night, run_night
 from casebook.store.recounting import correct_year, read_days
-from casebook.store.schema import case_, outbox
+from casebook.store.schema import call, case_, outbox
 from casebook.store.verify import verify_chains
 from casebook.tables import read_table
+from ivr.ports import NewCall, SessionRow
 from tests.casebook.conftest import Desk
 from tests.casebook.play import AGENT, DISPATCHER, book
 
@@ -77,6 +81,58 @@ def test_a_caller_of_long_ago_is_forgotten_and_the_case_stays(desk: Desk) -> Non
     assert desk.case(old).title == "物业不修电梯"
     assert desk.open(1)  # who calls again is known again
     assert len(list(phones)) == 2
+
+
+def test_a_forgotten_caller_s_number_is_gone_from_calls_and_from_messages_too(desk: Desk) -> None:
+    old, recent = desk.open(1), desk.open(2)
+    with desk.engine.begin() as connection:
+        connection.execute(update(case_).where(case_.c.case_no == old).values(closed_at=desk.now))
+        connection.execute(update(case_).where(case_.c.case_no == recent).values(closed_at=None))
+    began, night = desk.now, desk.now + timedelta(days=3651)
+    for moment, name in ((began, "old"), (night - timedelta(days=9), "new")):
+        desk.now = moment
+        for n in (1, 2):
+            hear_from(desk, f"{name}{n}", f"1380000000{n}")
+    for _ in range(2):
+        with desk.engine.begin() as connection:
+            run_night(connection, book(), date(2036, 12, 1), night)
+        assert kept(desk) == {"old2", "new1", "new2"}
+    with desk.engine.begin() as connection:
+        run_night(connection, book(), date(2046, 12, 1), night + timedelta(days=3651))
+    assert kept(desk) == {"old2", "new2"}  # what came since the citizen was forgotten goes in its own time
+
+
+def hear_from(desk: Desk, name: str, number: str) -> None:
+    """A citizen calls, and is announced by a platform."""
+    message = Incoming(
+        platform="110",
+        message_id=name,
+        kind="call",
+        reference=name,
+        title="噪音扰民",
+        body="",
+        state="",
+        urgent=False,
+        number=number,
+        sent_at=desk.now,
+    )
+    Linkage(desk.engine, desk.privacy, {}, lambda: desk.now).take(message, "公安110", name.encode())
+    with SqlCallStore(desk.engine, desk.privacy).transaction() as work:
+        work.create_call(NewCall(name, "asterisk", number, "12345", desk.now), SessionRow(name, "r", 0, 0, {}, ()))
+
+
+def kept(desk: Desk) -> set[str]:
+    """The calls whose number is known, in full and masked, and the messages: they are the same ones."""
+    calls = select(call.c.call_id, call.c.ani_enc, call.c.ani_masked)
+    messages = select(linkage_message.c.message_id, linkage_message.c.number_enc, linkage_message.c.number_masked)
+    found = []
+    with desk.engine.begin() as connection:
+        for statement in (calls, messages):
+            rows = connection.execute(statement).all()
+            assert all(bool(enc) == bool(masked) for _, enc, masked in rows)
+            found.append({name for name, enc, _ in rows if enc})
+    assert found[0] == found[1]
+    return found[0]
 
 
 def test_numbers_in_free_text_are_masked() -> None:
