@@ -63,7 +63,12 @@ class Rights:
         return self.rule.reads != "unit" or not case.secret or self.sees_contact(case)
 
     def shown(self, case: CaseRecord) -> CaseRecord:
-        """The case without what is not theirs: a unit sees its own orders, the front desk no answer under review."""
+        """The case without what is not theirs: a unit sees its own orders, the front desk no answer under review.
+
+        Of a case that they may not read, as after an event that they fired for the citizen: number, state and version.
+        """
+        if not self.sees(case):
+            return CaseRecord(case_no=case.case_no, channel="", version=case.version, state=case.state)
         if self.rule.reads == "unit":
             mine = tuple(one for one in case.orders if one.unit == self.actor.unit or _leads(case, self.actor.unit))
             case = replace(case, orders=mine)
@@ -87,7 +92,7 @@ def _leads(case: CaseRecord, unit: str) -> bool:
     return any(one.unit == unit and one.role == "lead" for one in case.orders)
 
 
-def hidden_payload(payload: dict[str, object], rights: Rights) -> dict[str, object]:
-    """An event's payload for a reader: what was set row by row is nobody's reading, internal notes only for some."""
-    hidden = {"set", "orders"} if rights.rule.internal else {"set", "orders", "internal", "minutes", "law"}
+def hidden_payload(payload: dict[str, object], *, internal: bool) -> dict[str, object]:
+    """An event's payload for a reader: what was set row by row is nobody's reading, notes for those with `internal`."""
+    hidden = {"set", "orders"} if internal else {"set", "orders", "internal", "minutes", "law"}
     return {name: value for name, value in payload.items() if name not in hidden}

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from casebook.api.deps import ApiDeps, Deps, IdempotencyKey, SignedIn
+from casebook.api.deps import ApiDeps, Deps, IdempotencyKey, Reviewing
 from casebook.api.problems import Problem, ProblemBody
 from casebook.api.schemas import NumberBody, Reason, RevealBody, Text
 from casebook.linkage import Platform, is_signed
@@ -17,7 +17,7 @@ from casebook.store.linkage import Incoming, LinkageItem
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
     code: {"model": ProblemBody, "description": words}
-    for code, words in ((401, "not signed"), (404, "no such record"), (422, "refused"))
+    for code, words in ((401, "not signed"), (403, "not for this role"), (404, "no such record"), (422, "refused"))
 }
 router = APIRouter(tags=["linkage"], responses=_PROBLEMS)
 Id = Annotated[int, Path(ge=1, le=2**53)]
@@ -127,7 +127,7 @@ def _sender(deps: ApiDeps, name: str, request: Request, raw: bytes) -> Platform:
 
 @router.get("/api/v1/linkage")
 def list_messages(
-    _: SignedIn,
+    _: Reviewing,
     deps: Deps,
     *,
     unhandled: Annotated[bool, Query(description="Only those with which nobody has done anything yet.")] = False,
@@ -137,14 +137,18 @@ def list_messages(
 
 
 @router.post("/api/v1/linkage/{message_id}/handle")
-def handle(message_id: Id, body: HandleBody, user: SignedIn, deps: Deps, _key: IdempotencyKey) -> LinkageItemBody:
+def handle(message_id: Id, body: HandleBody, user: Reviewing, deps: Deps, _key: IdempotencyKey) -> LinkageItemBody:
     """Say what was done. The first one counts. With a case, the platform is told of its states from now on."""
+    if body.case_no is not None:
+        deps.cases.check_reads(body.case_no, user.actor())
     return _body(deps, deps.linkage.handle(message_id, user.name, body.note, body.case_no))
 
 
 @router.post("/api/v1/linkage/{message_id}/reveal")
-def reveal(message_id: Id, body: RevealBody, user: SignedIn, deps: Deps, _key: IdempotencyKey) -> NumberBody:
+def reveal(message_id: Id, body: RevealBody, user: Reviewing, deps: Deps, _key: IdempotencyKey) -> NumberBody:
     """The citizen's number in full. Who saw it and why is written down, every time."""
+    if not deps.cases.rights(user.actor()).rule.contacts:
+        raise Problem("forbidden")
     return NumberBody(number=deps.linkage.reveal(message_id, user.name, body.reason))
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime
 
-from casebook.api.deps import Deps, IdempotencyKey, Reviewing
+from casebook.api.deps import ApiDeps, Deps, IdempotencyKey, Reviewing
 from casebook.api.problems import Problem, ProblemBody
 from casebook.api.schemas import (
     DiscardBody,
@@ -19,6 +19,7 @@ from casebook.api.schemas import (
     VoicemailBody,
     VoicemailPageBody,
 )
+from casebook.store.users import User
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
     code: {"model": ProblemBody, "description": words}
@@ -46,9 +47,9 @@ def list_voicemails(
 
 
 @router.get("/voicemails/{case_no}")
-def get_voicemail(case_no: CaseNo, _: Reviewing, deps: Deps) -> VoicemailBody:
+def get_voicemail(case_no: CaseNo, user: Reviewing, deps: Deps) -> VoicemailBody:
     """One voicemail with the times of its words and the history of its case."""
-    return VoicemailBody.model_validate(deps.voicemails.get(case_no))
+    return _detail(case_no, user, deps)
 
 
 @router.post("/voicemails/{case_no}/register")
@@ -63,14 +64,14 @@ def register(case_no: CaseNo, body: RegisterBody, user: Reviewing, deps: Deps, k
         demand=body.demand,
         idempotency_key=key,
     )
-    return VoicemailBody.model_validate(deps.voicemails.get(case_no))
+    return _detail(case_no, user, deps)
 
 
 @router.post("/voicemails/{case_no}/discard")
 def discard(case_no: CaseNo, body: DiscardBody, user: Reviewing, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
     """Discard (作废) a voicemail without a demand, with a reason; its number stays used."""
     deps.voicemails.discard(case_no, version=body.version, actor=user.actor(), reason=body.reason, idempotency_key=key)
-    return VoicemailBody.model_validate(deps.voicemails.get(case_no))
+    return _detail(case_no, user, deps)
 
 
 @router.post("/voicemails/{case_no}/reveal")
@@ -79,6 +80,11 @@ def reveal(case_no: CaseNo, body: RevealBody, user: Reviewing, deps: Deps, _key:
     if not deps.cases.rights(user.actor()).rule.contacts:
         raise Problem("forbidden")
     return NumberBody(number=deps.voicemails.reveal_number(case_no, user.name, body.reason))
+
+
+def _detail(case_no: str, user: User, deps: ApiDeps) -> VoicemailBody:
+    internal = deps.cases.rights(user.actor()).rule.internal
+    return VoicemailBody.model_validate(deps.voicemails.get(case_no, internal=internal))
 
 
 @router.get("/recordings/{recording_id}/audio", response_class=FileResponse)

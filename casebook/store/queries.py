@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from casebook.handling.record import CaseRecord, OrderRecord
 from casebook.handling.transitions import allowed
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy, normalise_number
-from casebook.rights import Rights, hidden_payload
+from casebook.rights import Rights
 from casebook.roles import Actor
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.calendar import Days
@@ -28,7 +27,7 @@ from casebook.store.engine import reading
 from casebook.store.history import body_of
 from casebook.store.records import ORDER_COLUMNS, load_orders, read_case, read_order, select_case
 from casebook.store.schema import access_log, case_, event
-from casebook.store.voicemails import HistoryEvent
+from casebook.store.voicemails import HistoryEvent, read_history
 
 _INTAKE = (states.DRAFT, states.REGISTERED, states.DISCARDED)
 _SHOWN = 10
@@ -136,10 +135,16 @@ class Cases:
             case, _ = self._load(connection, case_no)
         self.rights(actor).check_acts(case, event_name)
 
+    def check_reads(self, case_no: str, actor: Actor) -> None:
+        """Raises CaseError not_found for a case that the actor may not see."""
+        with reading(self.engine) as connection:
+            case, _ = self._load(connection, case_no)
+        self.rights(actor).check_reads(case)
+
     def get(self, case_no: str, actor: Actor, *, acted: bool = False) -> CaseDetail:
         """A case in full. Raises CaseError not_found, also for one that the reader may not see.
 
-        Whoever has just `acted` on it is shown what came of it, even where that took it out of their hands.
+        Whoever has just `acted` on it is shown what came of it: the new state only, where it is not theirs to see.
         """
         rights = self.rights(actor)
         with reading(self.engine) as connection:
@@ -165,15 +170,18 @@ class Cases:
             ).scalar_one_or_none()
             calendar = self._days.calendar(connection)
         chain = ((body_of(case_no, one), one.prev_hash, one.hash) for one in events)
-        return CaseDetail(
+        detail = CaseDetail(
             case=rights.shown(case),
             masked_number=(mask or "") if rights.sees_mask(case) else "",
-            events=tuple(_history(one, rights) for one in events),
+            events=tuple(read_history(one, internal=rights.rule.internal) for one in events),
             files=tuple(File(*one) for one in files),
             allowed=tuple(dict.fromkeys(allowed(case.state, actor.role))),
             light=self._light(case.state, case.registered_at, case.due_at, calendar),
             chain_ok=bool(events) and first_break(chain) is None,
         )
+        if rights.sees(case):
+            return detail
+        return replace(detail, masked_number="", events=(), files=(), allowed=(), light="green")
 
     def page(
         self,
@@ -359,9 +367,3 @@ def _lines() -> Any:
         case_.c.version,
         case_.c.supervision,
     )
-
-
-def _history(row: Row[Any], rights: Rights) -> HistoryEvent:
-    payload = hidden_payload(json.loads(row.payload), rights)
-    at = datetime.fromisoformat(row.at)
-    return HistoryEvent(row.seq, row.type, row.actor, at, row.from_state, row.to_state, payload)

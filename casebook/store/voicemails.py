@@ -14,6 +14,7 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy
+from casebook.rights import hidden_payload
 from casebook.roles import Actor
 from casebook.store.alerts import AlertItem, alerts_of
 from casebook.store.casework import Casework
@@ -153,8 +154,8 @@ class Voicemails:
         items = [VoicemailItem(**_item(row, alerts)) for row in shown]
         return Page(items, make_cursor(shown[-1].id) if more else None)
 
-    def get(self, case_no: str) -> VoicemailDetail:
-        """One voicemail. Raises CaseError not_found."""
+    def get(self, case_no: str, *, internal: bool = False) -> VoicemailDetail:
+        """One voicemail; internal notes of its history only with `internal`. Raises CaseError not_found."""
         with reading(self._engine) as connection:
             row = connection.execute(_items().where(case_.c.case_no == case_no)).first()
             if row is None:
@@ -170,7 +171,7 @@ class Voicemails:
             model=row.model,
             quality=json.loads(row.quality or "{}"),
             suggestions=tuple(Suggestion(**one) for one in json.loads(row.suggestions or "[]")),
-            events=tuple(_history(one) for one in events),
+            events=tuple(read_history(one, internal=internal) for one in events),
             chain_ok=bool(events) and first_break(chain) is None,
         )
 
@@ -283,13 +284,8 @@ def _item(row: Row[Any], alerts: dict[int, list[AlertItem]]) -> dict[str, Any]:
     }
 
 
-def _history(row: Row[Any]) -> HistoryEvent:
-    return HistoryEvent(
-        row.seq,
-        row.type,
-        row.actor,
-        datetime.fromisoformat(row.at),
-        row.from_state,
-        row.to_state,
-        {name: value for name, value in json.loads(row.payload).items() if name not in ("set", "orders")},
-    )
+def read_history(row: Row[Any], *, internal: bool) -> HistoryEvent:
+    """A row of the table of events, for a reader who may see `internal` notes, or may not."""
+    payload = hidden_payload(json.loads(row.payload), internal=internal)
+    at = datetime.fromisoformat(row.at)
+    return HistoryEvent(row.seq, row.type, row.actor, at, row.from_state, row.to_state, payload)

@@ -10,6 +10,7 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import func, select
 
 from casebook import roles
+from casebook.store.linkage import Incoming
 from casebook.store.schema import access_log, case_
 from tests.casebook.rest import CASE, House, house
 
@@ -145,6 +146,81 @@ def test_voicemails_and_their_alarms_are_for_those_who_review_them(people: House
     assert people.get(who, "/voicemails").status_code == 403
     assert people.get(who, "/alerts").status_code == 403
     assert people.get(who, "/notices").status_code == 200
+
+
+INTAKE = {"admin", "reviewer", "shift_leader", "dispatcher", "second", "supervisor", "callback"}
+"""Who does what comes in: voicemails, and what other platforms hand over."""
+
+
+def test_messages_of_other_platforms_are_for_those_on_duty(people: House) -> None:
+    order = Incoming(
+        platform="12315",
+        message_id="m1",
+        kind="order",
+        reference="SH-1",
+        title="退款纠纷",
+        body="",
+        state="",
+        urgent=False,
+        number="13851235678",
+        sent_at=people.night.clock(),
+    )
+    linkage = people.night.deps().linkage
+    linkage.take(order, "市场监管12315", b"{}")
+    (item,) = linkage.items(unhandled=True)
+    for who in people.browsers:
+        may, reveals = who in INTAKE, who in INTAKE - {"shift_leader"}
+        assert people.get(who, "/linkage").status_code == (200 if may else 403), who
+        revealed = people.post(who, f"/linkage/{item.id}/reveal", {"reason": "回拨核实"})
+        assert revealed.status_code == (200 if reveals else 403), who
+        if not may:
+            assert people.post(who, f"/linkage/{item.id}/handle", {"note": "已登记"}).status_code == 403, who
+    case_no = people.dispatched()
+    hidden = people.post("reviewer", f"/linkage/{item.id}/handle", {"note": "已登记", "case_no": case_no})
+    assert (hidden.status_code, hidden.json()["code"]) == (404, "not_found")
+    assert [one.id for one in linkage.items(unhandled=True)] == [item.id]
+    done = people.post("dispatcher", f"/linkage/{item.id}/handle", {"note": "已登记", "case_no": case_no})
+    assert (done.status_code, done.json()["case_no"]) == (200, case_no)
+
+
+def test_the_history_of_a_voicemail_hides_what_that_of_its_case_hides(people: House) -> None:
+    case_no = people.night.voicemail()
+    fields = {"title": "电梯不修", "body": "小区电梯坏了三天。", "demand": "complaint", "matter": "物业管理"}
+    feedback = {"true_claim": True, "contacted": False, "solved": "yes", "internal": "内部情况", "answer": "草稿答复"}
+    steps: list[tuple[str, str, dict[str, object]]] = [
+        ("reviewer", "register", {**fields, "region": "海州区"}),
+        ("reviewer", "to_triage", {}),
+        ("dispatcher", "dispatch", {}),
+        ("liaison", "sign", {}),
+        ("liaison", "feedback", feedback),
+    ]
+    for who, event, values in steps:
+        answer = people.do(who, case_no, event, **values)
+        assert answer.status_code == 200, (event, answer.text)
+    for who in sorted(INTAKE):
+        shown = who in READERS
+        for path in (f"/voicemails/{case_no}", f"/cases/{case_no}"):
+            answer = people.get(who, path)
+            assert answer.status_code == 200, (who, path)
+            assert ("内部情况" in answer.text) == shown, (who, path)
+
+
+def test_who_withdraws_a_case_that_is_not_theirs_learns_its_new_state_only(people: House) -> None:
+    case_no = people.register()
+    assert people.do("agent", case_no, "to_triage").status_code == 200
+    assert people.get("shift_leader", f"/cases/{case_no}").status_code == 404
+    version = people.get("bureau", f"/cases/{case_no}").json()["case"]["version"]
+    body = {"version": version, "reason": "来电撤诉", "reference": "20261124-7"}
+    path = f"/api/v1/cases/{case_no}/withdraw"
+    leader, headers = people.browsers["shift_leader"], {"Idempotency-Key": "withdrawn"}
+    first, again = (leader.post(path, json=body, headers=headers) for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200), first.text
+    for answer in (first.json(), again.json()):
+        told = {name for name, value in answer["case"].items() if value}
+        assert told == {"case_no", "state", "version"}
+        assert (answer["case"]["case_no"], answer["case"]["state"]) == (case_no, "WITHDRAWN")
+        assert (answer["masked_number"], answer["events"], answer["files"], answer["allowed"]) == ("", [], [], [])
+        assert answer["chain_ok"] is True
 
 
 def test_a_unit_hears_of_its_own_orders_only(people: House) -> None:
