@@ -24,6 +24,7 @@ from casebook.store.outbox import Outbox
 from casebook.store.people import People
 from casebook.store.presence import Presence
 from casebook.store.queries import Cases
+from casebook.store.recounting import give_limits, without_limits
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
 from config.agents import load_agents
@@ -152,8 +153,11 @@ class Hotline:
         return AgiDriver(self.service, self.recordings, self.settings.prompts_dir, utc_now)
 
     def upgrade(self) -> None:
-        """Bring the database to the current schema."""
+        """Bring the database to the current schema, and cases of an older version to the current rules."""
         upgrade(self.engine)
+        # Most have none: then neither the keys nor the rulebook are needed.
+        if numbers := without_limits(self.engine):
+            give_limits(self.casework, numbers)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -320,7 +320,7 @@ class Attach(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recount(Command):
     """重算时限: the calendar was corrected. `case_wd` and `orders_wd` ("1:10") are the limits in working days of the
-    calendar that the due times were made with.
+    calendar that the due times were made with. A case that has no due time gets the rulebook's, and its caller.
     """
 
     EVENT: ClassVar[str] = "recount"

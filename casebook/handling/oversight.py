@@ -8,9 +8,9 @@ from typing import Any
 from casebook import roles, states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
-from casebook.handling.clocks import cleared
+from casebook.handling.clocks import Span, cleared
 from casebook.handling.intake import check_matter
-from casebook.handling.record import LEAD, CaseRecord
+from casebook.handling.record import LEAD, CaseRecord, whole_ms
 from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, needs, own_co
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
@@ -103,7 +103,7 @@ def attach(case: CaseRecord, command: do.Attach, scene: Scene) -> Outcome:
 
 def recount(case: CaseRecord, command: do.Recount, scene: Scene) -> Outcome:
     """No due time gets earlier by a corrected calendar: neither the unit nor the citizen could have known."""
-    later = case
+    later = case if case.due_at is not None else _with_limits(case, scene)
     if command.case_wd and case.due_at is not None and case.clock_started_at is not None:
         due = scene.calendar.deadline(case.clock_started_at, command.case_wd)
         later = replace(later, due_at=max(case.due_at, due))
@@ -119,3 +119,18 @@ def recount(case: CaseRecord, command: do.Recount, scene: Scene) -> Outcome:
         if order.role == LEAD:
             timers += due_timers(moved, order.dispatched_at)
     return Outcome(later, timers=tuple(timers))
+
+
+def _with_limits(case: CaseRecord, scene: Scene) -> CaseRecord:
+    """The limits of a case that was registered before there were any: today's rule, counted from its own moments."""
+    registered = case.registered_at or scene.now
+    started = case.clock_started_at or registered
+    rule = scene.book.limit_for(case.demand, case.matter, scene.now, urgent=case.urgent)
+    due = whole_ms(rule.handling.end(started, scene.calendar))
+    return replace(
+        case,
+        clock_started_at=started,
+        due_at=due,
+        first_due_at=due,
+        triage_due_at=case.triage_due_at or whole_ms(Span.parse(rule.triage).end(registered, scene.calendar)),
+    )

@@ -196,14 +196,19 @@ class Casework:
     def _known_caller(
         self, connection: Connection, case: CaseRecord, case_id: int, command: do.Command, now: datetime
     ) -> CaseRecord:
-        """A draft that is registered gets its citizen: by the number that was given, else by the call's."""
-        if not isinstance(command, do.Register) or command.anonymous:
-            return case
-        if command.phone.strip():
-            found = self._citizen(connection, command, now)
+        """A draft that is registered gets its citizen: by the number that was given, else by the call's. So does a case
+        that was registered before there were citizens, and limits.
+        """
+        if isinstance(command, do.Register) and not command.anonymous:
+            if command.phone.strip():
+                return replace(case, citizen_id=self._citizen(connection, command, now))
+            name = command.name
+        elif isinstance(command, do.Recount) and case.due_at is None and case.citizen_id is None:
+            name = ""
         else:
-            call_id = connection.execute(select(case_.c.call_id).where(case_.c.id == case_id)).scalar_one()
-            found = citizen_of_call(connection, self._privacy, call_id, command.name, now) if call_id else None
+            return case
+        call_id = connection.execute(select(case_.c.call_id).where(case_.c.id == case_id)).scalar_one()
+        found = citizen_of_call(connection, self._privacy, call_id, name, now) if call_id else None
         return replace(case, citizen_id=found)
 
     def _citizen(self, connection: Connection, command: do.Register, now: datetime) -> int | None:

@@ -1,10 +1,13 @@
-"""A corrected calendar: a year's days are replaced, and every open case whose limit it touches is counted anew."""
+"""A corrected calendar: a year's days are replaced, and every open case whose limit it touches is counted anew; so are
+cases that were registered before there were limits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
+import structlog
 from sqlalchemy import Engine, select
 
 from casebook import states
@@ -16,6 +19,7 @@ from casebook.roles import THE_SYSTEM
 from casebook.rulebook import Rulebook
 from casebook.store.calendar import load_calendar, replace_year
 from casebook.store.casework import Casework
+from casebook.store.engine import reading
 from casebook.store.records import load_orders, read_case, select_case
 from casebook.store.schema import case_
 
@@ -71,6 +75,28 @@ def correct_year(
                 )
                 changed += 1
     return changed
+
+
+def without_limits(engine: Engine) -> list[str]:
+    """Numbers of open cases that were registered before cases had limits and citizens."""
+    old = (
+        select(case_.c.case_no)
+        .where(case_.c.state.in_((states.REGISTERED, *states.OPEN)), case_.c.due_at.is_(None))
+        .order_by(case_.c.id)
+    )
+    with reading(engine) as connection:
+        return list(connection.scalars(old))
+
+
+def give_limits(casework: Casework, numbers: Iterable[str]) -> None:
+    """Give such cases their limits, by the calendar as it is, and their citizen; once, however often it is done."""
+    for case_no in numbers:
+        command = do.Recount(old_calendar="", new_calendar="", case_wd=0, orders_wd=())
+        try:
+            casework.execute(case_no, command, version=None, actor=THE_SYSTEM, idempotency_key=f"limits:{case_no}")
+        except CaseError as error:
+            # It must not keep the hotline from starting; the next start tries again.
+            structlog.get_logger().warning("a case stays without limits", case_no=case_no, reason=error.code)
 
 
 def _recount(case: CaseRecord, book: Rulebook, old: Calendar, new: Calendar) -> do.Recount | None:
