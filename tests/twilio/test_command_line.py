@@ -25,6 +25,7 @@ from tests.twilio.web import Web, environment, running
 def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
+    assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
     return tmp_path
 
 
@@ -92,7 +93,6 @@ def test_without_twilio_there_is_nothing_to_check(cloud: FakeCloud, tmp_path: Pa
 
 
 def test_a_call_that_was_asked_for_before_is_not_promised_again(configured: Path) -> None:
-    assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
     call_id = "CA" + "7" * 32
     with context.hotline() as parts:
         parts.service.start(NewCall(call_id, "twilio", "+8613812345678", "12345", utc_now()))
@@ -104,7 +104,6 @@ def test_a_call_that_was_asked_for_before_is_not_promised_again(configured: Path
 
 
 def test_calls_are_asked_for_at_the_command_line_and_refused_in_one_sentence(configured: Path) -> None:
-    assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
     for words in (["call-back", "CA0"], ["survey", "LYG20261123000001"]):
         done = subprocess.run(
             [sys.executable, "-m", "config.cli", "twilio", *words],
