@@ -9,6 +9,7 @@ import httpx2
 from prometheus_client import CollectorRegistry, Histogram
 from starlette.datastructures import FormData
 
+from call_router.plan import DEFAULT_QUEUE
 from casebook.store.carrier import END, FETCH, CarrierReports
 from casebook.store.cases import add_effect
 from casebook.store.intake import CallIntake
@@ -27,6 +28,7 @@ from ivr.twilio.reaper import CloudReaper
 from ivr.twilio.routes import TwilioDeps
 from ivr.twilio.signature import HEADER, Signatures
 from ivr.twilio.twiml import Addresses, Targets, TwimlWriter
+from ivr.verbs import Leg
 from transcription.audio import probe
 
 OUTBOUND_FLOWS = {CALL_BACK: "callback.yaml", SURVEY: "survey.yaml"}
@@ -58,10 +60,12 @@ def signatures(settings: Settings) -> Signatures:
 
 def fallback(hotline: Hotline) -> Fallback:
     """Documents that need no state."""
-    agents = hotline.router.plan("queue:agents", "", utc_now())
-    if not agents:
+    # From the file alone: it must do when the store, which knows who is on duty, is away.
+    queue = hotline.directory.queues.get(DEFAULT_QUEUE)
+    if queue is None:
         raise SettingsError("lines.yaml has no queue 'agents', where callers go when all else fails")
-    return Fallback(_addresses(hotline), _targets(hotline.settings), agents[0])
+    agents = Leg("queue", DEFAULT_QUEUE, DEFAULT_QUEUE, "", queue.timeout_s)
+    return Fallback(_addresses(hotline), _targets(hotline.settings), agents)
 
 
 def webhooks(hotline: Hotline, registry: CollectorRegistry) -> TwilioDeps:
