@@ -41,6 +41,8 @@ class Survey:
     """What a recording holds, before it is recognised."""
 
     duration_ms: int
+    rate: int
+    """Samples a second, as the file has them."""
     spans: tuple[Span, ...]
     """Where somebody speaks."""
     quality: Quality
@@ -48,7 +50,7 @@ class Survey:
     def gain(self, wanted_dbfs: float, only_below_dbfs: float = 0.0) -> float:
         """The factor that brings the voice to a level, for voices softer than a limit; 1 for any other.
 
-        No level suits every recogniser: Whisper wants all voices alike, Kaldi models are trained with several.
+        Recognisers are trained with many levels: only below one of their own do they hear badly.
         """
         level = self.quality.speech_dbfs
         if level is None or level > only_below_dbfs:
@@ -85,7 +87,7 @@ def survey(path: Path) -> Survey:
     for block, rate in _read(path):
         frames += block.size
         meter.add(block, rate)
-    return Survey(frames * 1000 // rate, meter.spans(), meter.quality())
+    return Survey(frames * 1000 // rate, rate, meter.spans(), meter.quality())
 
 
 def blocks(path: Path, rate: int, span: Span | None = None, gain: float = 1.0) -> Iterator[bytes]:

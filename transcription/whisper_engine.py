@@ -19,7 +19,9 @@ from transcription.model import ModelMissing
 from transcription.voice import Samples, Span
 
 _RATE = 16000
-_WANTED_DBFS = -26.0
+_SOFT_DBFS = -45.0
+_LIFTED_DBFS = -26.0
+"""Only a soft voice is lifted: what Whisper makes of others changes with their level, but gets no better."""
 _WINDOW_MS = 30_000
 _LONGEST_MS = 300_000
 """Longer stretches are cut, so that half an hour of speech takes no more memory than five minutes."""
@@ -37,11 +39,13 @@ class WhisperTranscriber:
                 f"{model} holds no Whisper model in CTranslate2's format: {', '.join(missing)} is missing."
             )
         try:
+            import av  # noqa: PLC0415 - comes with faster-whisper
             from faster_whisper import WhisperModel  # noqa: PLC0415 - an extra, and slow to import
             from opencc import OpenCC  # noqa: PLC0415
         except ImportError as error:
             raise ModelMissing("The Whisper engine is not installed: pip install 'hotline12345[whisper]'.") from error
         self.model = model.name
+        self._av: Any = av
         self._whisper: Any = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=threads)
         self._simplified = OpenCC("t2s")
 
@@ -52,8 +56,8 @@ class WhisperTranscriber:
         if spans and found.duration_ms <= _WINDOW_MS:
             # One window costs the same however short the sound in it is, and silence around a voice does it good.
             spans = (Span(0, found.duration_ms),)
-        gain = found.gain(_WANTED_DBFS)
-        words = [word for span in spans for part in _cut(span) for word in self._words(path, part, gain)]
+        gain = found.gain(_LIFTED_DBFS, only_below_dbfs=_SOFT_DBFS)
+        words = [word for span in spans for part in _cut(span) for word in self._words(path, found.rate, part, gain)]
         return Transcript(
             join([word.text for word in words]),
             tuple(words),
@@ -71,15 +75,27 @@ class WhisperTranscriber:
         """None: the vocabulary cannot be narrowed."""
         return None
 
-    def _words(self, path: Path, span: Span, gain: float) -> list[Word]:
+    def _words(self, path: Path, rate: int, span: Span, gain: float) -> list[Word]:
         segments, _ = self._whisper.transcribe(
-            _samples(path, span, gain),
+            self._samples(path, rate, span, gain),
             language="zh",
             word_timestamps=True,
             # One misheard sentence must not lead the next ones astray.
             condition_on_previous_text=False,
         )
         return [self._word(word, span) for segment in segments for word in _whole(segment)]
+
+    def _samples(self, path: Path, rate: int, span: Span, gain: float) -> Samples:
+        """The span at Whisper's rate, by the resampler that faster-whisper itself uses."""
+        resampler = self._av.AudioResampler(format="s16", layout="mono", rate=_RATE)
+        parts = []
+        for block in blocks(path, rate, span, gain):
+            frame = self._av.AudioFrame.from_ndarray(np.frombuffer(block, "<i2")[None, :], format="s16", layout="mono")
+            frame.sample_rate = rate
+            parts += resampler.resample(frame)
+        parts += resampler.resample(None)
+        sound = np.concatenate([part.to_ndarray()[0] for part in parts]) if parts else np.zeros(0, np.int16)
+        return sound.astype(np.float32) / np.float32(32768)
 
     def _word(self, word: Any, span: Span) -> Word:
         start_ms, end_ms = (min(span.start_ms + int(edge * 1000), span.end_ms) for edge in (word.start, word.end))
@@ -90,11 +106,6 @@ def _cut(span: Span) -> list[Span]:
     parts = math.ceil((span.end_ms - span.start_ms) / _LONGEST_MS)
     size = math.ceil((span.end_ms - span.start_ms) / max(parts, 1))
     return [Span(start, min(start + size, span.end_ms)) for start in range(span.start_ms, span.end_ms, max(size, 1))]
-
-
-def _samples(path: Path, span: Span, gain: float) -> Samples:
-    pcm = b"".join(blocks(path, _RATE, span, gain))
-    return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
 
 
 def _whole(segment: Any) -> list[Any]:

@@ -30,7 +30,7 @@ NOBODY_THERE = (
     "police",
 )
 AN_AGENT = ("consultation, an agent answers", "social security, busy")
-SKIP: Timeline = [Silence(1.2), Key("1"), Silence(0.8)]
+SKIP: Timeline = [Silence(1.8), Key("1"), Silence(1.0)]
 
 
 def timeline(acts: Sequence[str], said: Samples) -> Timeline:
@@ -40,7 +40,8 @@ def timeline(acts: Sequence[str], said: Samples) -> Timeline:
         word, _, rest = act.partition(" ")
         match word:
             case "press":
-                does.append(Silence(1.5))
+                # Menus last longer than this, and wait for a key after that; a busy machine is late.
+                does.append(Silence(2.5))
                 for key in rest:
                     does += [Key(key), Silence(0.35)]
                 if rest == "3" and acts[n - 1].startswith("press 2"):
