@@ -201,7 +201,8 @@ def _layout(path: Path) -> _Layout | None:
 
 
 def _to_pcm(samples: Samples) -> bytes:
-    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+    # Samples of 16 bits come out as they went in.
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
 
 
 def _digest(path: Path) -> str:
