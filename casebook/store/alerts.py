@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.errors import CaseError
 from casebook.store.cases import SYSTEM
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.history import append_event
 from casebook.store.notices import Notice, Routes, send
 from casebook.store.schema import alert, call, case_, recording
@@ -67,10 +66,9 @@ def raise_alerts(
         # An event is appended below: the case must not change meanwhile.
         .with_for_update(of=case_)
     ).first()
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     for one in alarms:
         added = connection.execute(
-            dialect.insert(alert)
+            insert_for(connection, alert)
             .values(
                 recording_id=recording_id,
                 case_id=case.id if case else None,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, Engine, and_, case, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.errors import CaseError
 from casebook.privacy import Privacy
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.router_tables import CALLBACK_OPEN, callback_task
 from casebook.store.schema import access_log, call, outbound_call
 
@@ -50,8 +49,7 @@ def book(connection: Connection, call_id: str, reason: Reason, now: datetime) ->
     row = connection.execute(select(call.c.ani_hmac, call.c.ani_masked).where(call.c.call_id == call_id)).first()
     if row is None or row.ani_hmac is None:
         return False
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(callback_task).values(
+    statement = insert_for(connection, callback_task).values(
         ani_hmac=row.ani_hmac,
         ani_masked=row.ani_masked,
         last_call_id=call_id,

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, Table, event, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, event, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from casebook.numbering import from_digits
@@ -23,6 +22,7 @@ from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.states import PROGRESS
 from casebook.store.callbacks import book, settle
 from casebook.store.cases import QUERY_CODE, add_effect, open_draft, start_clock
+from casebook.store.engine import insert_for
 from casebook.store.legs import write_ended_legs
 from casebook.store.schema import call, case_, flow_revision, recording
 from ivr.events import CallbackBooked, CallbackImpossible, CaseFound, CaseNotFound, CommandResult, dump_event
@@ -172,7 +172,7 @@ class SqlUnitOfWork(UnitOfWork):
 
     def save_flow(self, rev: str, source: str) -> None:
         self.connection.execute(
-            _insert_for(self.connection, flow_revision).values(rev=rev, source=source).on_conflict_do_nothing()
+            insert_for(self.connection, flow_revision).values(rev=rev, source=source).on_conflict_do_nothing()
         )
 
     def load_flow(self, rev: str) -> str | None:
@@ -247,7 +247,7 @@ def call_values(privacy: Privacy, new: NewCall) -> dict[str, Any]:
 
 def upsert_recording(connection: Connection, call_id: str, kept: KeptRecording, now: datetime) -> None:
     """The recording's row, unique by its path."""
-    statement = _insert_for(connection, recording).values(
+    statement = insert_for(connection, recording).values(
         call_id=call_id,
         path=kept.path,
         seq=kept.seq,
@@ -258,9 +258,3 @@ def upsert_recording(connection: Connection, call_id: str, kept: KeptRecording, 
         created_at=now,
     )
     connection.execute(statement.on_conflict_do_update(index_elements=["path"], set_={"kept": statement.excluded.kept}))
-
-
-def _insert_for(connection: Connection, table: Table) -> Any:
-    """INSERT with ON CONFLICT, which both databases have and SQLAlchemy spells by dialect."""
-    dialect: Callable[[Table], Any] = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return dialect(table)

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.handling.record import plain
 from casebook.hashchain import canonical
 from casebook.numbering import case_number, day_of, new_query_code
 from casebook.privacy import Privacy
 from casebook.states import DRAFT
+from casebook.store.engine import insert_for
 from casebook.store.history import append_event
 from casebook.store.schema import call, case_, outbox, recording
 from ivr.events import CaseOpened
@@ -121,9 +121,8 @@ def schedule_transcription(connection: Connection, recording_id: int, path: str,
 
 def add_effect(connection: Connection, kind: str, key: str, payload: Mapping[str, Any], run_at: datetime) -> None:
     """An outbox row, due at `run_at`; one that is there stays as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(outbox)
+        insert_for(connection, outbox)
         .values(kind=kind, key=key, payload=canonical(payload), state="waiting", attempts=0, run_at=run_at)
         .on_conflict_do_nothing(index_elements=["key"])
     )

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.store.casework_schema import citizen
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.linkage_tables import linkage_message
 from casebook.store.schema import call, case_
 
@@ -25,7 +24,6 @@ def keep_citizen(connection: Connection, privacy: Privacy, phone: str, name: str
     if not number:
         return None
     index = privacy.index(number, _INDEX)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {
         "phone_enc": privacy.encrypt(number, f"citizen.phone:{index}"),
         "phone_hmac": index,
@@ -33,7 +31,9 @@ def keep_citizen(connection: Connection, privacy: Privacy, phone: str, name: str
         "name_enc": privacy.encrypt(name, f"citizen.name:{index}") if name else None,
         "created_at": now,
     }
-    statement = dialect.insert(citizen).on_conflict_do_nothing(index_elements=["phone_hmac"]).returning(citizen.c.id)
+    statement = (
+        insert_for(connection, citizen).on_conflict_do_nothing(index_elements=["phone_hmac"]).returning(citizen.c.id)
+    )
     new: int | None = connection.execute(statement, values).scalar_one_or_none()
     if new is not None:
         return new

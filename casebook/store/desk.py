@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.router_tables import conversation, desk_action
 
 
@@ -69,8 +68,7 @@ class DeskLog:
         """A recording's row; one that is there stays as it is."""
         values = {name: getattr(row, name) for name in ConversationRow.__dataclass_fields__}
         with self._engine.begin() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(conversation).values(**values)
+            statement = insert_for(connection, conversation).values(**values)
             connection.execute(statement.on_conflict_do_nothing(index_elements=["path"]))
 
     def conversations(self, call_id: str) -> list[ConversationRow]:

@@ -8,12 +8,11 @@ from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.errors import CaseError
 from casebook.knowledge import DISMISSED, FILLED, OPEN, Gap
 from casebook.search import normalised
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.knowledge_schema import kb_entry, kb_gap, kb_gap_question
 
 _SHOWN = 200
@@ -74,8 +73,7 @@ def note_gap(connection: Connection, question: str, matter: str, reference: str,
     words = normalised(question)
     if not words:
         raise CaseError("bad_value", "请填写问题。")
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    added = dialect.insert(kb_gap).values(
+    added = insert_for(connection, kb_gap).values(
         key=sha256(words.encode()).hexdigest(),
         question=question.strip(),
         matter=matter,
@@ -88,7 +86,7 @@ def note_gap(connection: Connection, question: str, matter: str, reference: str,
         added.on_conflict_do_update(index_elements=["key"], set_={"key": added.excluded.key}).returning(kb_gap.c.id)
     ).scalar_one()
     asked = connection.execute(
-        dialect.insert(kb_gap_question)
+        insert_for(connection, kb_gap_question)
         .values(gap_id=gap_id, reference=reference, actor=actor, at=now)
         .on_conflict_do_nothing()
         .returning(kb_gap_question.c.gap_id)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.router_tables import call_leg
 from ivr.ports import EndedLeg
 
@@ -53,8 +52,9 @@ def write_ended_legs(connection: Connection, call_id: str, legs: Iterable[EndedL
             "ended_at": now,
             "outcome": ended.outcome,
         }
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        connection.execute(dialect.insert(call_leg).values(**row).on_conflict_do_nothing(index_elements=["key"]))
+        connection.execute(
+            insert_for(connection, call_leg).values(**row).on_conflict_do_nothing(index_elements=["key"])
+        )
 
 
 class Legs:

@@ -13,14 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, and_, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.errors import CaseError
 from casebook.linkage import CALL, ORDER
 from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.states import PROGRESS
 from casebook.store.cases import add_effect
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.linkage_tables import linkage_case, linkage_message
 from casebook.store.notices import Notice, Routes, send
 from casebook.store.schema import access_log, call, case_, event
@@ -92,9 +91,8 @@ class Linkage:
         """
         now, digest = self._clock(), hashlib.sha256(raw).hexdigest()
         with self._engine.begin() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             added = connection.execute(
-                dialect.insert(linkage_message)
+                insert_for(connection, linkage_message)
                 .values(self._values(message, digest, now))
                 .on_conflict_do_nothing(index_elements=["platform", "message_id"])
                 .returning(linkage_message.c.id)
@@ -227,9 +225,8 @@ def _case(connection: Connection, case_no: str) -> int:
 
 def _link(connection: Connection, platform: str, reference: str, case_id: int) -> None:
     """The first link of a reference stays. The platform is told of every state so far, then of each change."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"platform": platform, "reference": reference, "case_id": case_id, "told_seq": 0}
-    connection.execute(dialect.insert(linkage_case).values(values).on_conflict_do_nothing())
+    connection.execute(insert_for(connection, linkage_case).values(values).on_conflict_do_nothing())
 
 
 def _place(platform: str, message_id: str) -> str:

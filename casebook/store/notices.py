@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.errors import CaseError
 from casebook.store.cases import add_effect
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.schema import notice
 
 IN_APP = "in_app"
@@ -79,9 +78,8 @@ def send(connection: Connection, what: Notice, routes: Routes, now: datetime) ->
 
 
 def _put_in_inbox(connection: Connection, what: Notice, audience: str, now: datetime) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(notice)
+        insert_for(connection, notice)
         .values(
             key=f"{audience}:{what.key}",
             kind=what.kind,

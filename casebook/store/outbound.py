@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.errors import CaseError
 from casebook.store.calls import SqlCallStore
 from casebook.store.cases import add_effect
+from casebook.store.engine import insert_for
 from casebook.store.schema import call, case_, outbound_call
 
 CALL_BACK, SURVEY = "call_back", "survey"
@@ -103,9 +103,8 @@ class OutboundCalls:
                 raise CaseError("not_found", "没有这次来电。")
             if row.ani_enc is None:
                 raise CaseError("no_number", "这次来电没有号码，无法回拨。")
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             made = connection.execute(
-                dialect.insert(outbound_call)
+                insert_for(connection, outbound_call)
                 .values(
                     key=key,
                     purpose=purpose,

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Engine, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.errors import CaseError
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.router_tables import agent_presence, shift_override
 
 State = Literal["ready", "paused", "wrapup", "out"]
@@ -52,8 +51,7 @@ class Presence:
             raise CaseError("missing_reason", "A pause needs a reason.")
         values = {"user_name": user_name, "state": state, "reason": reason[:64], "since": now}
         with self._engine.begin() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(agent_presence).values(extension=extension, **values)
+            statement = insert_for(connection, agent_presence).values(extension=extension, **values)
             connection.execute(statement.on_conflict_do_update(index_elements=["extension"], set_=values))
 
     def states(self) -> dict[str, AgentState]:

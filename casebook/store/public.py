@@ -9,13 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from casebook.numbering import ZONE
 from casebook.privacy import Privacy
 from casebook.states import DISCARDED, DRAFT, MERGED, PROGRESS
 from casebook.store.cases import QUERY_CODE
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.knowledge_schema import public_lock
 from casebook.store.schema import case_
 
@@ -158,11 +157,10 @@ def network_of(address: str) -> str:
 
 def _hold(connection: Connection, keys: Sequence[str], now: datetime) -> Locked | None:
     """Lock the rows of these keys, always in one order; the longest lock that holds now."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(delete(public_lock).where(public_lock.c.last_at < now - FORGET))
     until: datetime | None = None
     for key in keys:
-        new = dialect.insert(public_lock).values(key=key, failures=0, locks=0, last_at=now)
+        new = insert_for(connection, public_lock).values(key=key, failures=0, locks=0, last_at=now)
         row = connection.execute(
             new.on_conflict_do_update(index_elements=["key"], set_={"key": new.excluded.key}).returning(
                 public_lock.c.locked_until

@@ -7,16 +7,15 @@ did not survive) stays empty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Engine, or_, select, update
 
 from casebook.indicators_telephone import ANSWERED, REFUSED, STAFFED, WAITING, WRAP_UP, AgentTime, Visit
-from casebook.store.engine import reading
+from casebook.store.engine import insert_for, reading
 from casebook.store.telephone_tables import agent_time, queue_visit, reading_position
 
 LOST = "lost"
@@ -116,7 +115,7 @@ class Telephone:
             for event in events:
                 _write(connection, source, event)
             values = {"source": source, "file": position.file, "bytes": position.bytes}
-            statement = _insert(connection, reading_position).values(values)
+            statement = insert_for(connection, reading_position).values(values)
             connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_=values))
 
     def give_up(self, source: str, live: set[str], before: datetime) -> int:
@@ -181,7 +180,7 @@ def _write(connection: Connection, source: str, event: QueueEvent) -> None:
 
 def _enter(connection: Connection, source: str, event: Entered, outcome: str, left_at: datetime | None) -> None:
     values = {"call_id": event.call_id, "queue": event.queue, "entered_at": event.at, "outcome": outcome}
-    statement = _insert(connection, queue_visit).values(source=source, agent="", left_at=left_at, **values)
+    statement = insert_for(connection, queue_visit).values(source=source, agent="", left_at=left_at, **values)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["call_id", "queue", "entered_at"]))
 
 
@@ -224,7 +223,7 @@ def _change_agent(connection: Connection, source: str, event: AgentChanged) -> N
             _add_wrap_up(connection, event.agent, began_at, event.at)
     if event.begins:
         values = {"agent": event.agent, "queue": event.queue, "kind": event.kind, "began_at": event.at}
-        statement = _insert(connection, agent_time).values(source=source, reason=event.reason[:64], **values)
+        statement = insert_for(connection, agent_time).values(source=source, reason=event.reason[:64], **values)
         connection.execute(statement.on_conflict_do_nothing())
 
 
@@ -248,8 +247,3 @@ def _add_wrap_up(connection: Connection, agent: str, began_at: datetime, ended_a
     if visit is not None and visit.acw_s is None:
         seconds = int((ended_at - began_at).total_seconds())
         connection.execute(update(queue_visit).where(queue_visit.c.id == visit.id).values(acw_s=seconds))
-
-
-def _insert(connection: Connection, table: Table) -> Any:
-    dialect: Callable[[Table], Any] = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return dialect(table)

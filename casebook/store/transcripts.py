@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from casebook.store.engine import insert_for
 from casebook.store.schema import transcript
 
 
@@ -29,7 +29,6 @@ def save_transcript(
     now: datetime,
 ) -> None:
     """The transcript of a recording, or the reason why there is none; the same engine's earlier one is replaced."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {
         "model": model,
         "text": text,
@@ -42,7 +41,7 @@ def save_transcript(
         "created_at": now,
     }
     connection.execute(
-        dialect.insert(transcript)
+        insert_for(connection, transcript)
         .values(recording_id=recording_id, engine=engine, **values)
         .on_conflict_do_update(index_elements=["recording_id", "engine"], set_=values)
     )
