@@ -17,12 +17,10 @@ PUBLISHED = "published"
 """已发布: the front desk answers with it."""
 WITHDRAWN = "withdrawn"
 """已下架: found by nobody, its versions stay."""
-ENTRY_STATES = (DRAFT, PUBLISHED, WITHDRAWN)
 
 OPEN = "open"
 FILLED = "filled"
 DISMISSED = "dismissed"
-GAP_STATES = (OPEN, FILLED, DISMISSED)
 
 PUBLISHERS = frozenset({"admin", "reviewer", "dispatcher", "supervisor"})
 """Roles of the back office that publish, withdraw and judge gaps."""

@@ -108,9 +108,6 @@ class Deadlines(_Entry):
     """The other limits. `_wd` working days, `_d` days, `_h` hours."""
 
     text_min: int = 10
-    review_wd: int = 1
-    callback_wd: int = 2
-    consult_wd: int = 2
     return_wd: int = 1
     """A unit may return an order until so long after the time for signing it."""
     urging_answer_wd: int = 1
@@ -121,7 +118,6 @@ class Deadlines(_Entry):
     reopen_d: int = 15
     reopens: int = 2
     archive_d: int = 30
-    keep_recordings_d: int = 730
     keep_callers_d: int = 3650
 
 

@@ -87,11 +87,6 @@ def light(start: datetime, due: datetime, now: datetime, *, calendar: Calendar, 
     return "green"
 
 
-def is_late(done: datetime | None, due: datetime, now: datetime) -> bool:
-    """Whether something was done after its due time, or is not done and overdue."""
-    return (now if done is None else done) > due
-
-
 def cleared(order: OrderRecord) -> OrderRecord:
     """The order after its unit did something: nothing of it is unanswered."""
     return replace(order, unanswered=0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, or_, select, update
 
 from casebook.errors import CaseError
 from casebook.privacy import Privacy
@@ -158,11 +158,7 @@ class Callbacks:
         with self._engine.begin() as connection:
             changed = connection.execute(
                 update(callback_task)
-                .where(
-                    callback_task.c.id == task_id,
-                    callback_task.c.state == "claimed",
-                    callback_task.c.claimed_by == actor,
-                )
+                .where(_held(task_id, actor))
                 .values(state="done" if reached else "given_up", note=note, updated_at=now)
             )
             if changed.rowcount != 1:
@@ -172,13 +168,7 @@ class Callbacks:
         """Give a claimed task back: nobody answered, somebody tries again later. Raises CaseError."""
         with self._engine.begin() as connection:
             changed = connection.execute(
-                update(callback_task)
-                .where(
-                    callback_task.c.id == task_id,
-                    callback_task.c.state == "claimed",
-                    callback_task.c.claimed_by == actor,
-                )
-                .values(state="open", claimed_by=None, updated_at=now)
+                update(callback_task).where(_held(task_id, actor)).values(state="open", claimed_by=None, updated_at=now)
             )
             if changed.rowcount != 1:
                 raise self._refusal(connection, task_id)
@@ -189,6 +179,11 @@ class Callbacks:
         if found is None:
             return CaseError("not_found", "There is no such call-back.")
         return CaseError("bad_state", "The call-back is somebody else's, is being called now, or has ended.")
+
+
+def _held(task_id: int, actor: str) -> ColumnElement[bool]:
+    """The task, while somebody holds it."""
+    return and_(callback_task.c.id == task_id, callback_task.c.state == "claimed", callback_task.c.claimed_by == actor)
 
 
 _COLUMNS = tuple(callback_task.c[name] for name in CallbackTask.__dataclass_fields__)
