@@ -5,12 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -19,6 +15,7 @@ from casebook.notifier import Message, Undelivered
 from casebook.store.notices import Address
 from config.notices import NoticesError, load, notifier, routes
 from config.settings import CITY, Settings
+from tests.webhooks import Receiver, receiving
 
 SECRET = "sixteen letters and more"
 MESSAGE = Message(
@@ -27,39 +24,10 @@ MESSAGE = Message(
 SID, TOKEN = "AC00000000000000000000000000000001", "token-one"
 
 
-@dataclass
-class Receiver:
-    """A server that answers with `status` and keeps what it was sent."""
-
-    url: str = ""
-    status: int = 204
-    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    state = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            state.requests.append((self.path, dict(self.headers), body))
-            self.send_response(state.status)
-            self.send_header("Location", "http://127.0.0.1:1/")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield state
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with receiving() as state:
+        yield state
 
 
 def with_webhook(url: str) -> Settings:

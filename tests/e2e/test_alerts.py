@@ -6,9 +6,7 @@ import hashlib
 import hmac
 import json
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,39 +20,31 @@ from tests.e2e.calls import to_the_beep
 from tests.e2e.conftest import EVERYTHING, Said
 from tests.e2e.hotline import TestLine, running
 from tests.pbx.audio import Silence, Speech
+from tests.webhooks import Receiver, receiving
 
 SECRET = "sixteen letters and more"
 
 
 @pytest.fixture
-def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A duty room's webhook: its address, and what it was told with a right signature."""
-    notices: list[dict[str, Any]] = []
+def duty_room() -> Iterator[Receiver]:
+    """Where whoever is on duty is told."""
+    with receiving() as receiver:
+        yield receiver
 
-    class DutyRoom(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            signed = self.headers["X-Hotline-Timestamp"].encode() + b"." + body
-            right = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
-            if self.headers["X-Hotline-Signature"] == f"sha256={right}":
-                notices.append(json.loads(body))
-            self.send_response(204)
-            self.end_headers()
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), DutyRoom)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/", notices
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+def told(duty_room: Receiver) -> list[dict[str, Any]]:
+    """What the duty room was told with a right signature."""
+    notices = []
+    for _, headers, body in duty_room.requests:
+        signed = headers["X-Hotline-Timestamp"].encode() + b"." + body
+        right = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+        if headers["X-Hotline-Signature"] == f"sha256={right}":
+            notices.append(json.loads(body))
+    return notices
 
 
 def test_an_alarm_is_raised_and_told_within_a_minute_of_the_hang_up(
-    told: tuple[str, list[dict[str, Any]]], tmp_path: Path, pbx_prefix: Path, model: Path, speech: list[Said]
+    duty_room: Receiver, tmp_path: Path, pbx_prefix: Path, model: Path, speech: list[Said]
 ) -> None:
     said = next((one for one in speech if one.text), None)
     if said is None:
@@ -66,15 +56,15 @@ def test_an_alarm_is_raised_and_told_within_a_minute_of_the_hang_up(
     words = yaml.safe_load((city / "alarms.yaml").read_text(encoding="utf-8"))
     words["categories"][0]["phrases"] += [said.text[:3], said.text[:4], said.text[2:6]]
     (city / "alarms.yaml").write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
-    address, notices = told
     settings = {
         "HOTLINE_CITY_DIR": str(city),
-        "HOTLINE_NOTIFY_WEBHOOK_URL": address,
+        "HOTLINE_NOTIFY_WEBHOOK_URL": f"{duty_room.url}/",
         "HOTLINE_NOTIFY_WEBHOOK_SECRET": SECRET,
     }
     with running(TestLine(tmp_path / "line", pbx_prefix, model, **settings), *EVERYTHING) as line:
         line.caller.place([*to_the_beep(), Speech(said.samples), Silence(0.5)], hang_up=True, limit_s=60)
-        line.wait(lambda: bool(notices), 60, "nobody was told")
+        line.wait(lambda: bool(told(duty_room)), 60, "nobody was told")
+        notices = told(duty_room)
         assert len(notices) == 1
         [raised] = line.rows(
             select(alert.c.raised_at, alert.c.category, call.c.ended_at)
