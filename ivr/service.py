@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from ivr import events
 from ivr.engine import CallState, dump_state, load_state, step
@@ -32,6 +33,7 @@ from ivr.ports import (
 )
 from ivr.verbs import Hangup, Verb
 
+T = TypeVar("T")
 _RACES = 5
 """How often a step is tried again when another process took it first."""
 
@@ -71,11 +73,10 @@ class CallService:
 
     def pending(self, call_id: str) -> Answer | None:
         """The answer that the call waits with; None for a call that is unknown or ended."""
-        with self._store.transaction() as unit:
-            row = unit.load_session(call_id)
+        row = self._racing(lambda unit: unit.load_session(call_id))
         return Answer(call_id, row.seq, row.verbs) if row and row.ended_at is None else None
 
-    def _racing(self, work: Callable[[UnitOfWork], Answer]) -> Answer:
+    def _racing(self, work: Callable[[UnitOfWork], T]) -> T:
         for _ in range(_RACES - 1):
             try:
                 with self._store.transaction() as unit:

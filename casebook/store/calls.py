@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, event, insert, select
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from casebook.numbering import from_digits
 from casebook.privacy import Privacy, mask_number, normalise_number
@@ -63,6 +64,8 @@ _NEW_SESSION = (
 )
 _END_CALL = "UPDATE call SET ended_at = ?, outcome = ? WHERE call_id = ?"
 _WAITING_CASE = "SELECT 1 FROM case_ WHERE call_id = ? AND clock_started_at IS NULL"
+_COLLIDED = ("40001", "40P01")
+_KEPT = 8
 _TAKEN = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
 
 
@@ -72,6 +75,17 @@ class _Driver:
     def __init__(self, connection: Connection) -> None:
         self._cursor = connection.connection.cursor()
         self.is_sqlite = connection.dialect.name == "sqlite"
+        self.begun = self.is_sqlite
+
+    def begin(self) -> None:
+        """What follows is one transaction. On PostgreSQL a statement before this, or without it, stands by itself.
+
+        The session is read so: at READ COMMITTED that sees the same, and its version tells who was first. A key press
+        then goes to the server twice instead of four times.
+        """
+        if not self.begun:
+            self._cursor.execute("BEGIN")
+            self.begun = True
 
     def execute(self, statement: str, values: tuple[Any, ...]) -> Any:
         """Run a statement; the cursor."""
@@ -91,9 +105,20 @@ class SqlUnitOfWork(UnitOfWork):
     """One transaction."""
 
     def __init__(self, connection: Connection, privacy: Privacy) -> None:
-        self.connection = connection
+        self._connection = connection
         self._driver = _Driver(connection)
         self._privacy = privacy
+
+    @property
+    def connection(self) -> Connection:
+        """The transaction, for every statement but those of a key press."""
+        self._driver.begin()
+        return self._connection
+
+    def commit(self) -> None:
+        """Make it last: what began on PostgreSQL; a statement that stands by itself lasts already."""
+        if self._driver.begun:
+            (self._connection if self._connection.in_transaction() else self._connection.connection).commit()
 
     def load_session(self, call_id: str) -> SessionRow | None:
         row = self._driver.execute(_LOAD, (call_id,)).fetchone()
@@ -105,6 +130,7 @@ class SqlUnitOfWork(UnitOfWork):
 
     def create_call(self, new: NewCall, session: SessionRow) -> None:
         driver, values = self._driver, call_values(self._privacy, new)
+        driver.begin()
         values["started_at"] = at = driver.moment(new.started_at)
         try:
             driver.execute(_NEW_CALL, tuple(values.values()))
@@ -126,6 +152,8 @@ class SqlUnitOfWork(UnitOfWork):
             session.version,
         )
         journal = [_dump(dump_event(happened)) for happened in writes.journal]
+        if len(journal) > 1 or writes.legs or writes.effects or session.ended_at is not None:
+            driver.begin()
         noted = 0 if driver.is_sqlite or not journal else 1
         saved = (
             driver.execute(_SAVE_AND_JOURNAL, (*values, session.seq, at, journal[0]))
@@ -137,7 +165,8 @@ class SqlUnitOfWork(UnitOfWork):
         session.version += 1
         for n, happened in enumerate(journal[noted:], noted):
             driver.execute(_JOURNAL, (session.call_id, session.seq, n, at, happened))
-        write_ended_legs(self.connection, session.call_id, writes.legs, now)
+        if writes.legs:
+            write_ended_legs(self.connection, session.call_id, writes.legs, now)
         for effect in writes.effects:
             add_effect(self.connection, effect.kind, effect.key, effect.payload, now)
         if session.ended_at is not None:
@@ -189,24 +218,48 @@ class SqlCallStore:
         self.engine = engine
         self.privacy = privacy
         self._sqlite = engine.dialect.name == "sqlite"
-        # SQLite has one writer at a time. Threads wait here in turn instead of polling the database's lock, and share
-        # one connection: taking one from the pool costs as much as the step itself.
+        # Taking a connection from the pool costs as much as the step itself: those that serve steps are kept. SQLite
+        # has one writer at a time: threads share one, and wait here in turn instead of polling the database's lock.
         self._turn = Lock()
         self._shared: Connection | None = None
-        if self._sqlite:
-            event.listen(engine, "engine_disposed", lambda _: self._let_go())
+        self._steps = engine if self._sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._kept: deque[Connection] = deque()
+        event.listen(engine, "engine_disposed", lambda _: self._let_go())
 
     @contextmanager
     def transaction(self) -> Iterator[SqlUnitOfWork]:
-        """A short transaction for writing. Raises StaleSession where PostgreSQL saw two writers collide."""
-        with self._sqlite_transaction() if self._sqlite else self.engine.begin() as connection:
-            try:
+        """A short transaction for writing.
+
+        Raises StaleSession where PostgreSQL saw two writers collide or closed the connection: the step is taken again,
+        which changes nothing where it was written after all.
+        """
+        if self._sqlite:
+            with self._sqlite_transaction() as connection:
                 yield SqlUnitOfWork(connection, self.privacy)
-            except (OperationalError, psycopg.OperationalError) as error:
-                cause = getattr(error, "orig", error)
-                if getattr(cause, "sqlstate", None) in ("40001", "40P01"):
-                    raise StaleSession("two transactions collided") from error
-                raise
+            return
+        try:
+            connection = self._kept.pop()
+        except IndexError:
+            connection = self._steps.connect()
+        try:
+            unit = SqlUnitOfWork(connection, self.privacy)
+            yield unit
+            unit.commit()
+        except BaseException as error:
+            gone = _gone(connection)
+            if gone:
+                # Those that are kept have gone with it.
+                connection.invalidate()
+                self._let_go()
+            # The pool rolls back what it gets.
+            connection.close()
+            if gone or getattr(getattr(error, "orig", error), "sqlstate", None) in _COLLIDED:
+                raise StaleSession("to be tried again") from error
+            raise
+        if len(self._kept) < _KEPT:
+            self._kept.append(connection)
+        else:
+            connection.close()
 
     @contextmanager
     def _sqlite_transaction(self) -> Iterator[Connection]:
@@ -224,6 +277,17 @@ class SqlCallStore:
         connection, self._shared = self._shared, None
         if connection is not None:
             connection.close()
+        with suppress(IndexError):
+            while True:
+                kept = self._kept.pop()
+                kept.invalidate()
+                kept.close()
+
+
+def _gone(connection: Connection) -> bool:
+    """Whether PostgreSQL closed a connection."""
+    driver: Any = None if connection.invalidated else connection.connection.driver_connection
+    return driver is None or bool(driver.closed)
 
 
 def insert_call(connection: Connection, privacy: Privacy, new: NewCall, outcome: str) -> None:

@@ -19,7 +19,7 @@ from casebook.roles import Actor
 from casebook.store import open_engine, upgrade
 from casebook.store.calls import SqlCallStore
 from casebook.store.cases import next_number
-from casebook.store.schema import access_log, call, case_, event, metadata, outbox, recording, transcript
+from casebook.store.schema import access_log, call, call_journal, case_, event, metadata, outbox, recording, transcript
 from casebook.store.transcripts import save_transcript
 from casebook.store.verify import verify_chains
 from ivr import events
@@ -33,7 +33,10 @@ from ivr.ports import (
     StaleSession,
     StepWrites,
 )
+from ivr.service import CallService
 from ivr.verbs import Hangup, Play
+from tests.ivr.line import city_flow
+from tests.router.city import city_router
 from tests.store.conftest import NOW, SECRET, Store
 
 LI = Actor("li", "reviewer")
@@ -447,3 +450,20 @@ def test_two_processes_may_open_the_same_calls(store: Store) -> None:
     with other.transaction() as unit:
         assert unit.load_session(CALL)
     other.engine.dispose()
+
+
+def test_a_server_that_closed_its_connections_costs_a_call_nothing(store: Store) -> None:
+    service = CallService(store.calls, city_router(), city_flow(), lambda: NOW)
+    service.start(NewCall(CALL, "asterisk", "13812345678", "12345", NOW))
+    if store.engine.dialect.name == "postgresql":
+        with store.engine.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+    assert service.step(CALL, 1, events.Digits("1")).seq == 2
+    with store.engine.connect() as connection:
+        steps = connection.execute(select(call_journal.c.seq, func.count()).group_by(call_journal.c.seq)).all()
+    assert dict(map(tuple, steps)) == {1: 1, 2: 2}
