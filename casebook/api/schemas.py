@@ -42,6 +42,8 @@ class UserBody(BaseModel):
     name: str
     display_name: str
     role: str
+    unit: str
+    """Code of the unit for which the person acts; empty for none."""
 
 
 class SessionBody(BaseModel):
@@ -52,7 +54,7 @@ class SessionBody(BaseModel):
     @classmethod
     def of(cls, user: User) -> SessionBody:
         """The session of a user."""
-        return cls(user=UserBody(name=user.name, display_name=user.display_name, role=user.role))
+        return cls(user=UserBody(name=user.name, display_name=user.display_name, role=user.role, unit=user.unit))
 
 
 class AlertBody(_FromStore):

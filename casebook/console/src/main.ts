@@ -1,5 +1,6 @@
 import { createApp } from 'vue'
 import App from './App.vue'
+import { router } from './shell/screens'
 import './styles/base.css'
 
-createApp(App).mount('#app')
+createApp(App).use(router).mount('#app')

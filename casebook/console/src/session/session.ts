@@ -1,9 +1,26 @@
 import { readonly, ref } from 'vue'
 import { ApiProblem, request, whenSignedOut } from '../api/client'
 
+export type Role =
+  | 'admin'
+  | 'reviewer'
+  | 'agent'
+  | 'shift_leader'
+  | 'operator'
+  | 'dispatcher'
+  | 'supervisor'
+  | 'callback'
+  | 'liaison'
+  | 'deputy'
+  | 'leader'
+  | 'bureau'
+
 export interface User {
   name: string
   display_name: string
+  role: Role
+  /** Code of the unit for which the person acts; empty for none. */
+  unit: string
 }
 
 interface SessionBody {
