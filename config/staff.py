@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import date, datetime, timedelta
 
@@ -24,16 +23,15 @@ class StoredStaff:
 
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
-        self._lock = threading.Lock()
-        self._read_at: datetime | None = None
-        self._staff = Staff()
+        # No lock: calls that ask at the same moment may be on one thread, where who waits for a lock waits for ever.
+        self._known: tuple[datetime, Staff] | None = None
 
     def staff(self, now: datetime) -> Staff:
         """Who is there."""
-        with self._lock:
-            if self._read_at is None or not timedelta() <= now - self._read_at < _FRESH:
-                self._staff, self._read_at = self._read(now), now
-            return self._staff
+        known = self._known
+        if known is None or not timedelta() <= now - known[0] < _FRESH:
+            known = self._known = now, self._read(now)
+        return known[1]
 
     def _read(self, now: datetime) -> Staff:
         states = self._presence.states().values()
@@ -50,15 +48,12 @@ class StoredCalendar:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._lock = threading.Lock()
-        self._calendar: Calendar | None = None
-        self._read_at = 0.0
+        self._known: tuple[float, Calendar] | None = None
 
     def is_workday(self, day: date) -> bool:
         """Whether offices work on `day`."""
-        with self._lock:
-            if self._calendar is None or time.monotonic() - self._read_at > _CALENDAR_S:
-                with reading(self._engine) as connection:
-                    self._calendar = load_calendar(connection)
-                self._read_at = time.monotonic()
-            return self._calendar.is_workday(day)
+        known = self._known
+        if known is None or time.monotonic() - known[0] > _CALENDAR_S:
+            with reading(self._engine) as connection:
+                known = self._known = time.monotonic(), load_calendar(connection)
+        return known[1].is_workday(day)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 from prometheus_client import CollectorRegistry, Histogram
+from sqlalchemy.util import greenlet_spawn
 from starlette.datastructures import FormData
 
 from call_router.plan import DEFAULT_QUEUE
@@ -25,7 +26,7 @@ from ivr.twilio.driver import TwilioDriver
 from ivr.twilio.fallback import Fallback
 from ivr.twilio.outcomes import CALL_SID
 from ivr.twilio.reaper import CloudReaper
-from ivr.twilio.routes import TwilioDeps
+from ivr.twilio.routes import TwilioDeps, on_threads
 from ivr.twilio.signature import HEADER, Signatures
 from ivr.twilio.twiml import Addresses, Targets, TwimlWriter
 from ivr.verbs import Leg
@@ -81,11 +82,15 @@ def webhooks(hotline: Hotline, registry: CollectorRegistry) -> TwilioDeps:
         except CloudError:
             return None
 
+    # A thread for each webhook costs more than the webhook: PostgreSQL is waited for on the event loop instead. SQLite
+    # answers at once, or has one writer that all wait for: there threads do better.
+    on_loop = hotline.engine.dialect.name == "postgresql"
+    line = Hotline(hotline.settings, on_loop=True) if on_loop else hotline
     driver = TwilioDriver(
-        hotline.service,
-        {purpose: _outbound_service(hotline, file) for purpose, file in OUTBOUND_FLOWS.items()},
+        line.service,
+        {purpose: _outbound_service(line, file) for purpose, file in OUTBOUND_FLOWS.items()},
         TwimlWriter(_addresses(hotline), _targets(hotline.settings)),
-        CarrierReports(hotline.store),
+        CarrierReports(line.store),
         utc_now,
     )
     return TwilioDeps(
@@ -96,6 +101,7 @@ def webhooks(hotline: Hotline, registry: CollectorRegistry) -> TwilioDeps:
         hotline.settings.prompts_dir,
         playback,
         lambda name, status, took_s: seconds.labels(name, status).observe(took_s),
+        greenlet_spawn if on_loop else on_threads(),
     )
 
 

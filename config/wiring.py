@@ -40,16 +40,17 @@ __all__ = ["Hotline", "load_flow", "utc_now"]
 
 
 class Hotline:
-    """The parts of one process, each built when it is first asked for."""
+    """The parts of one process, each built when it is first asked for. `on_loop`: see open_engine."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, on_loop: bool = False) -> None:
         self.settings = settings
+        self._on_loop = on_loop
 
     @cached_property
     def engine(self) -> Engine:
         """The database. Raises SettingsError for an address that cannot be used."""
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
-        return open_engine(self.settings.database)
+        return open_engine(self.settings.database, on_loop=self._on_loop)
 
     @cached_property
     def privacy(self) -> Privacy:

@@ -6,9 +6,11 @@ with an older one (a repeated webhook, a server that took over a call), the serv
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from threading import Lock
 from typing import TypeVar
 
 from ivr import events
@@ -33,6 +35,8 @@ from ivr.ports import (
 )
 from ivr.verbs import Hangup, Verb
 
+_REMEMBERED = 1000
+"""Sessions that a process remembers, those that moved last."""
 T = TypeVar("T")
 _RACES = 5
 """How often a step is tried again when another process took it first."""
@@ -52,7 +56,10 @@ class Answer:
 
 
 class CallService:
-    """The calls of this line. Safe to share between threads; holds no state of a call."""
+    """The calls of this line. Safe to share between threads.
+
+    Holds no state of a call: what it remembers of one saves the reading of it, and is written under its version.
+    """
 
     def __init__(self, store: CallStore, router: Router, flow: Flow, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -60,21 +67,49 @@ class CallService:
         self._clock = clock
         self._flow = flow
         self._flows = {flow.rev: flow}
-        with store.transaction() as unit:
-            unit.save_flow(flow.rev, flow.source)
+        self._remembered: OrderedDict[str, SessionRow] = OrderedDict()
+        self._remembering = Lock()
+        self._flow_is_kept = False
 
     def start(self, call: NewCall) -> Answer:
         """Answer a new call; a call that is known gets its pending answer again."""
-        return self._racing(lambda unit: self._start(unit, call))
+        row, is_new = self._racing(lambda unit: self._start(unit, call))
+        self._flow_is_kept |= is_new
+        return self._answer(row)
 
     def step(self, call_id: str, seq: int, event: DriverEvent) -> Answer:
         """Apply the outcome of answer `seq`. Raises UnknownCall."""
-        return self._racing(lambda unit: self._step(unit, call_id, seq, event))
+        row = self._recall(call_id)
+        if row is not None and row.seq == seq:
+            # Whoever took the step meanwhile has changed the version, and it is read after all.
+            try:
+                with self._store.transaction() as unit:
+                    self._advance(unit, row, event)
+            except StaleSession:
+                pass
+            else:
+                return self._answer(row)
+        return self._answer(self._racing(lambda unit: self._step(unit, call_id, seq, event)))
 
     def pending(self, call_id: str) -> Answer | None:
         """The answer that the call waits with; None for a call that is unknown or ended."""
         row = self._racing(lambda unit: unit.load_session(call_id))
         return Answer(call_id, row.seq, row.verbs) if row and row.ended_at is None else None
+
+    def _answer(self, row: SessionRow) -> Answer:
+        """The answer of a session that was just written or read."""
+        with self._remembering:
+            self._remembered.pop(row.call_id, None)
+            if row.ended_at is None:
+                self._remembered[row.call_id] = row
+                if len(self._remembered) > _REMEMBERED:
+                    self._remembered.popitem(last=False)
+        return Answer(row.call_id, row.seq, row.verbs)
+
+    def _recall(self, call_id: str) -> SessionRow | None:
+        """A session as this process last knew it, to be changed."""
+        row = self._remembered.get(call_id)
+        return replace(row) if row else None
 
     def _racing(self, work: Callable[[UnitOfWork], T]) -> T:
         for _ in range(_RACES - 1):
@@ -86,22 +121,25 @@ class CallService:
         with self._store.transaction() as unit:
             return work(unit)
 
-    def _start(self, unit: UnitOfWork, call: NewCall) -> Answer:
+    def _start(self, unit: UnitOfWork, call: NewCall) -> tuple[SessionRow, bool]:
         row = unit.load_session(call.call_id)
+        is_new = row is None
         if row is None:
+            if not self._flow_is_kept:
+                unit.save_flow(self._flow.rev, self._flow.source)
             row = SessionRow(call.call_id, self._flow.rev, version=0, seq=0, state={}, verbs=())
             unit.create_call(call, row)
             self._advance(unit, row, events.Started())
-        return Answer(call.call_id, row.seq, row.verbs)
+        return row, is_new
 
-    def _step(self, unit: UnitOfWork, call_id: str, seq: int, event: DriverEvent) -> Answer:
+    def _step(self, unit: UnitOfWork, call_id: str, seq: int, event: DriverEvent) -> SessionRow:
         row = unit.load_session(call_id)
         if row is None:
             raise UnknownCall(call_id)
         # A hang-up counts whenever it comes; any other outcome only for the answer that it belongs to.
         if row.ended_at is None and (seq == row.seq or isinstance(event, events.CallerGone)):
             self._advance(unit, row, event)
-        return Answer(call_id, row.seq, row.verbs)
+        return row
 
     def _advance(self, unit: UnitOfWork, row: SessionRow, event: Event) -> None:
         now = self._clock()

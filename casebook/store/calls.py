@@ -62,8 +62,17 @@ _NEW_SESSION = (
     "INSERT INTO call_session (call_id, flow_rev, version, seq, state, verbs, updated_at)"
     " VALUES (?, ?, ?, ?, ?, '[]', ?)"
 )
-_END_CALL = "UPDATE call SET ended_at = ?, outcome = ? WHERE call_id = ?"
-_WAITING_CASE = "SELECT 1 FROM case_ WHERE call_id = ? AND clock_started_at IS NULL"
+# PostgreSQL writes a call with its first step in one statement.
+_NEW_CALL_WITH_STEP = (
+    f"WITH new AS ({_NEW_CALL}), begun AS ("  # noqa: S608 - constants
+    "INSERT INTO call_session (call_id, flow_rev, version, seq, state, verbs, updated_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING call_id)"
+    " INSERT INTO call_journal (call_id, seq, n, at, event) SELECT call_id, ?, 0, ?, ? FROM begun"
+)
+_END_CALL = (
+    "UPDATE call SET ended_at = ?, outcome = ? WHERE call_id = ? RETURNING"
+    " EXISTS (SELECT 1 FROM case_ WHERE case_.call_id = call.call_id AND case_.clock_started_at IS NULL)"
+)
 _COLLIDED = ("40001", "40P01")
 _KEPT = 8
 _TAKEN = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
@@ -108,15 +117,18 @@ class SqlUnitOfWork(UnitOfWork):
         self._connection = connection
         self._driver = _Driver(connection)
         self._privacy = privacy
+        self._new: tuple[NewCall, SessionRow] | None = None
 
     @property
     def connection(self) -> Connection:
         """The transaction, for every statement but those of a key press."""
+        self._write_new_call()
         self._driver.begin()
         return self._connection
 
     def commit(self) -> None:
         """Make it last: what began on PostgreSQL; a statement that stands by itself lasts already."""
+        self._write_new_call()
         if self._driver.begun:
             (self._connection if self._connection.in_transaction() else self._connection.connection).commit()
 
@@ -129,8 +141,18 @@ class SqlUnitOfWork(UnitOfWork):
         return SessionRow(call_id, rev, version, seq, json.loads(state), loaded, self._driver.read_moment(ended_at))
 
     def create_call(self, new: NewCall, session: SessionRow) -> None:
+        self._write_new_call()
+        # PostgreSQL gets it with its first step, which follows at once.
+        self._new = (new, session)
+        if self._driver.is_sqlite:
+            self._write_new_call()
+
+    def _write_new_call(self) -> None:
+        if self._new is None:
+            return
+        (new, session), self._new = self._new, None
+        self._driver.begin()
         driver, values = self._driver, call_values(self._privacy, new)
-        driver.begin()
         values["started_at"] = at = driver.moment(new.started_at)
         try:
             driver.execute(_NEW_CALL, tuple(values.values()))
@@ -153,7 +175,11 @@ class SqlUnitOfWork(UnitOfWork):
         )
         journal = [_dump(dump_event(happened)) for happened in writes.journal]
         if len(journal) > 1 or writes.legs or writes.effects or session.ended_at is not None:
+            self._write_new_call()
             driver.begin()
+        elif self._new:
+            self._write_new_call_with_step(session, journal[0], now)
+            return
         noted = 0 if driver.is_sqlite or not journal else 1
         saved = (
             driver.execute(_SAVE_AND_JOURNAL, (*values, session.seq, at, journal[0]))
@@ -170,10 +196,22 @@ class SqlUnitOfWork(UnitOfWork):
         for effect in writes.effects:
             add_effect(self.connection, effect.kind, effect.key, effect.payload, now)
         if session.ended_at is not None:
-            driver.execute(_END_CALL, (driver.moment(session.ended_at), writes.outcome, session.call_id))
-            if driver.execute(_WAITING_CASE, (session.call_id,)).fetchone():
+            ended = driver.execute(_END_CALL, (driver.moment(session.ended_at), writes.outcome, session.call_id))
+            if ended.fetchone()[0]:
                 start_clock(self.connection, session.call_id, session.ended_at, now)
             settle(self.connection, session.call_id, writes.outcome, now)
+
+    def _write_new_call_with_step(self, session: SessionRow, journal: str, now: datetime) -> None:
+        assert self._new is not None  # noqa: S101 - asked for by save_step alone
+        (new, _), self._new = self._new, None
+        verbs = _dump([dump_verb(verb) for verb in session.verbs])
+        begun = (session.call_id, session.flow_rev, session.version + 1, session.seq, _dump(session.state), verbs, now)
+        values = tuple(call_values(self._privacy, new).values())
+        try:
+            self._driver.execute(_NEW_CALL_WITH_STEP, (*values, *begun, session.seq, now, journal))
+        except _TAKEN as error:
+            raise StaleSession(new.call_id) from error
+        session.version += 1
 
     def save_recording(self, call_id: str, kept: KeptRecording, now: datetime) -> None:
         upsert_recording(self.connection, call_id, kept, now)

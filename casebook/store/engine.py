@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from casebook.errors import CaseError
 
@@ -18,8 +19,12 @@ _POOL_SIZE = 16
 _BUSY_TIMEOUT_MS = 15_000
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for a SQLAlchemy address. Raises CaseError for one that cannot be used."""
+def open_engine(url: str, *, on_loop: bool = False) -> Engine:
+    """An engine for a SQLAlchemy address. Raises CaseError for one that cannot be used.
+
+    `on_loop`: of PostgreSQL, an engine for code that runs by `sqlalchemy.util.greenlet_spawn` on one event loop, where
+    waiting for the database lets other requests go on, without a thread for each.
+    """
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
@@ -29,14 +34,16 @@ def open_engine(url: str) -> Engine:
             raise CaseError("unsupported", "HOTLINE_DATABASE_URL must be a sqlite or a postgresql address")
         # A transaction always ends before its connection goes back: SQLite's driver need not roll back again.
         reset: Literal["rollback"] | None = None if backend == "sqlite" else "rollback"
-        engine = create_engine(
-            parsed,
-            pool_reset_on_return=reset,
-            pool_size=_POOL_SIZE,
-            max_overflow=_POOL_SIZE,
-            pool_timeout=30,
-            hide_parameters=True,
-        )
+        options: dict[str, Any] = {
+            "pool_reset_on_return": reset,
+            "pool_size": _POOL_SIZE,
+            "max_overflow": _POOL_SIZE,
+            "pool_timeout": 30,
+            "hide_parameters": True,
+        }
+        if on_loop and backend == "postgresql":
+            return create_async_engine(parsed, **options).sync_engine
+        engine = create_engine(parsed, **options)
     except (ArgumentError, NoSuchModuleError) as error:
         raise CaseError("unsupported", "HOTLINE_DATABASE_URL is not an address of a database") from error
     if backend == "sqlite":

@@ -27,7 +27,7 @@ from ivr.twilio.twiml import Addresses, Wait, play
 
 _ANSWER_WITHIN_S = 8
 """Twilio gives up after 15 s; a store that has not answered by then is treated as away."""
-_THREADS = 8
+_THREADS = 3
 _LONGEST_BODY = 64 * 1024
 _MOST_FIELDS = 200
 _LAST_SEQ = 100_000
@@ -64,6 +64,10 @@ class _Xml(Response):
     media_type = "text/xml"
 
 
+Run = Callable[[Callable[[], str]], Awaitable[str]]
+"""Runs what asks the store beside the event loop's other work."""
+
+
 @dataclass(frozen=True, slots=True)
 class TwilioDeps:
     """What the webhooks are built from; `config` builds it."""
@@ -77,6 +81,7 @@ class TwilioDeps:
     """The file of a caller's own recording, fetched where it is not here yet; None where it cannot be had."""
     observe: Callable[[str, int, float], None]
     """Counts a webhook: its name, the status that it was answered with, seconds."""
+    run: Run
 
 
 Webhook = Callable[[Request, FormData, TwilioDeps], Awaitable[Response]]
@@ -88,7 +93,7 @@ def create_app(deps: TwilioDeps) -> FastAPI:
     """The webhooks as an application of their own: what surrounds the console's requests is for browsers."""
     app = FastAPI(title="Twilio webhooks of the hotline", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.twilio = deps
-    app.state.twilio_workers = _Workers()
+    app.state.twilio_workers = _Workers(deps.run)
     app.include_router(router)
     return app
 
@@ -156,18 +161,23 @@ async def _signed(request: Request, deps: TwilioDeps) -> FormData:
     return form
 
 
-class _Workers:
-    """Threads that ask the store, as the store is sync; and the answer when it does not come in time."""
+def on_threads() -> Run:
+    """Runs what asks the store on threads."""
+    threads = ThreadPoolExecutor(_THREADS, "twilio")
+    return lambda work: asyncio.get_running_loop().run_in_executor(threads, work)
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, "twilio")
+
+class _Workers:
+    """Runs what asks the store; and the answer when it does not come in time."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
 
     async def run(self, form: FormData, work: Callable[[], str], otherwise: Callable[[], str]) -> Response:
         """What `work` answers; `otherwise` when it fails or takes too long."""
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             async with asyncio.timeout(_ANSWER_WITHIN_S):
-                return _Xml(await running)
+                return _Xml(await self._run(work))
         except NoCall as error:
             structlog.get_logger().warning("webhook without a call", error=str(error))
         except Exception as error:  # noqa: BLE001 - whatever broke, the citizen stays on the line
