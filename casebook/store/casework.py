@@ -22,9 +22,9 @@ from casebook.privacy import Privacy
 from casebook.roles import Actor
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.calendar import Days
-from casebook.store.cases import QUERY_CODE, next_number
+from casebook.store.cases import QUERY_CODE
 from casebook.store.casework_schema import attachment
-from casebook.store.citizens import citizen_of_call, keep_citizen
+from casebook.store.citizens import citizen_of_call, citizen_values, keep_citizen, number_and_citizen
 from casebook.store.engine import reading
 from casebook.store.history import FIRST, append_event, event_values
 from casebook.store.knowledge_answers import keep_answer
@@ -77,9 +77,10 @@ class Casework:
         try:
             with self._engine.begin() as connection:
                 scene = self._scene(connection, actor, now)
-                citizen_id = self._citizen(connection, command, now)
+                caller = {} if command.anonymous else citizen_values(self._privacy, command.phone, command.name, now)
                 # The day's counter is held from here to the end: whatever can be done before it is.
-                case_no, code = next_number(connection, now), new_query_code()
+                case_no, citizen_id = number_and_citizen(connection, caller, now)
+                code = new_query_code()
                 new = CaseRecord(case_no=case_no, channel=channel)
                 named = replace(new, citizen_id=citizen_id)
                 decision = decide(named, command, scene)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, bindparam, select, text, update
 
+from casebook.numbering import case_number, day_of
 from casebook.privacy import Privacy, mask_number, normalise_number
+from casebook.store.cases import next_number
 from casebook.store.casework_schema import citizen
 from casebook.store.engine import insert_for, reading
 from casebook.store.linkage_tables import linkage_message
-from casebook.store.schema import call, case_
+from casebook.store.schema import UtcDateTime, call, case_
 
 AUDIENCE = "citizen:"
 _INDEX = "ani"
@@ -20,28 +23,67 @@ _INDEX = "ani"
 
 def keep_citizen(connection: Connection, privacy: Privacy, phone: str, name: str, now: datetime) -> int | None:
     """The id of whoever has this number; a name that was not known yet is added. None without a number."""
+    values = citizen_values(privacy, phone, name, now)
+    if not values:
+        return None
+    new: int | None = connection.execute(new_citizen(connection), values).scalar_one_or_none()
+    return known_citizen(connection, values) if new is None else new
+
+
+def citizen_values(privacy: Privacy, phone: str, name: str, now: datetime) -> dict[str, Any]:
+    """The columns of whoever has this number; empty without a number."""
     number = normalise_number(phone)
     if not number:
-        return None
+        return {}
     index = privacy.index(number, _INDEX)
-    values = {
+    return {
         "phone_enc": privacy.encrypt(number, f"citizen.phone:{index}"),
         "phone_hmac": index,
         "phone_masked": mask_number(number),
         "name_enc": privacy.encrypt(name, f"citizen.name:{index}") if name else None,
         "created_at": now,
     }
-    statement = (
-        insert_for(connection, citizen).on_conflict_do_nothing(index_elements=["phone_hmac"]).returning(citizen.c.id)
-    )
-    new: int | None = connection.execute(statement, values).scalar_one_or_none()
-    if new is not None:
-        return new
+
+
+def new_citizen(connection: Connection) -> Any:
+    """INSERT of `citizen_values`; returns the id of a number that was not known, no row for one that was."""
+    return insert_for(connection, citizen).on_conflict_do_nothing(index_elements=["phone_hmac"]).returning(citizen.c.id)
+
+
+def number_and_citizen(connection: Connection, values: Mapping[str, Any], now: datetime) -> tuple[str, int | None]:
+    """The next case number and the citizen of `values` (empty for nobody): one round trip to PostgreSQL."""
+    if not values:
+        return next_number(connection, now), None
+    if connection.dialect.name == "postgresql":
+        day = day_of(now)
+        n, new = connection.execute(_NUMBER_AND_CITIZEN, {**values, "day": day}).one()
+        return case_number(day, n), known_citizen(connection, values) if new is None else new
+    new = connection.execute(new_citizen(connection), values).scalar_one_or_none()
+    known = known_citizen(connection, values) if new is None else new
+    return next_number(connection, now), known
+
+
+# The counter's row is taken after the citizen's, by every transaction: the other way round two of the same caller would
+# wait for each other.
+_NUMBER_AND_CITIZEN = text(
+    "WITH new AS (INSERT INTO citizen (phone_enc, phone_hmac, phone_masked, name_enc, created_at)"
+    " VALUES (:phone_enc, :phone_hmac, :phone_masked, :name_enc, :created_at)"
+    " ON CONFLICT (phone_hmac) DO NOTHING RETURNING id),"
+    " numbered AS (INSERT INTO case_counter (day, n) SELECT :day, 1 FROM (SELECT count(*) FROM new) AS taken"
+    " ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n)"
+    " SELECT n, (SELECT id FROM new) FROM numbered"
+).bindparams(bindparam("created_at", type_=UtcDateTime))
+
+
+def known_citizen(connection: Connection, values: Mapping[str, Any]) -> int:
+    """The id of a number that is known; what `values` adds to it is written."""
     known = connection.execute(
-        select(citizen.c.id, citizen.c.name_enc, citizen.c.phone_enc).where(citizen.c.phone_hmac == index)
+        select(citizen.c.id, citizen.c.name_enc, citizen.c.phone_enc).where(
+            citizen.c.phone_hmac == values["phone_hmac"]
+        )
     ).one()
     again = {"phone_enc": values["phone_enc"], "erased_at": None} if known.phone_enc is None else {}
-    if name and known.name_enc is None:
+    if values["name_enc"] and known.name_enc is None:
         again["name_enc"] = values["name_enc"]
     if again:
         connection.execute(update(citizen).where(citizen.c.id == known.id).values(again))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Insert, Select, bindparam, insert, select, update
 
 from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, OrderRecord
 from casebook.store.casework_schema import order_
@@ -47,30 +48,43 @@ def case_values(before: CaseRecord, after: CaseRecord) -> dict[str, Any]:
 
 
 def write_new_case(connection: Connection, row: dict[str, Any], first: dict[str, Any]) -> None:
-    """A case's row and its first event: one round trip to PostgreSQL; SQLite knows no such statement and gets two."""
+    """A case's row and its first event: one round trip to PostgreSQL; SQLite knows no such statement and gets two.
+
+    What the database fills in by itself is left out: of a new case that is most columns.
+    """
+    row = {name: value for name, value in row.items() if value or value != _filled_in(name)}
     if connection.dialect.name == "postgresql":
         values = {f"case_{name}": value for name, value in row.items()}
         values |= {f"event_{name}": value for name, value in first.items()}
-        connection.execute(_NEW_CASE_AND_EVENT, values)
+        connection.execute(_new_case_and_event(tuple(row), tuple(first)), values)
         return
     case_id = connection.execute(_NEW_CASE, row).scalar_one()
     connection.execute(insert(event), {"case_id": case_id, **first})
 
 
-# Built once: only their parameters differ, and SQLAlchemy compiles each once.
 _NEW_CASE = insert(case_).returning(case_.c.id)
-_NEW_NAMES = ("case_no", "channel", "query_code_enc", "query_code_hmac", *(n for n in CASE_FIELDS if n != "channel"))
-_FIRST_NAMES = tuple(column.name for column in event.c if column.name not in ("id", "case_id"))
-_MADE = (
-    insert(case_)
-    .values({name: bindparam(f"case_{name}", type_=case_.c[name].type) for name in _NEW_NAMES})
-    .returning(case_.c.id)
-    .cte("made")
-)
-_NEW_CASE_AND_EVENT = insert(event).from_select(
-    ["case_id", *_FIRST_NAMES],
-    select(_MADE.c.id, *(bindparam(f"event_{name}", type_=event.c[name].type) for name in _FIRST_NAMES)),
-)
+
+
+@lru_cache(64)
+def _new_case_and_event(row: tuple[str, ...], first: tuple[str, ...]) -> Insert:
+    """Inserts a case and its first event. Cases come in few forms; to build a statement costs as much as to run it."""
+    made = (
+        insert(case_)
+        .values({name: bindparam(f"case_{name}", type_=case_.c[name].type) for name in row})
+        .returning(case_.c.id)
+        .cte("made")
+    )
+    said = (bindparam(f"event_{name}", type_=event.c[name].type) for name in first)
+    return insert(event).from_select(["case_id", *first], select(made.c.id, *said))
+
+
+@cache
+def _filled_in(name: str) -> Any:
+    """What a new case's column holds where nothing is said of it; NotImplemented for one that must be said."""
+    column = case_.c[name]
+    if column.server_default is not None:
+        return column.type.python_type()
+    return None if column.nullable else NotImplemented
 
 
 def write_case(connection: Connection, case_id: int, before: CaseRecord, after: CaseRecord) -> None:
