@@ -52,9 +52,16 @@ class AgiDriver:
     """Carries calls from the dialplan. One for a process; holds no state of a call."""
 
     def __init__(
-        self, service: CallService, folder: RecordingFolder, prompts_dir: Path, clock: Callable[[], datetime]
+        self,
+        service: CallService,
+        folder: RecordingFolder,
+        prompts_dir: Path,
+        clock: Callable[[], datetime],
+        handed_over: CallService | None = None,
     ) -> None:
+        """`handed_over` begins the calls that another platform puts through; without it they begin as any other."""
         self._service = service
+        self._handed_over = handed_over or service
         self._folder = folder
         self._prompts_dir = prompts_dir
         self._clock = clock
@@ -109,7 +116,8 @@ class AgiDriver:
             except UnknownCall:
                 structlog.get_logger().warning("a call came back that nobody knows")
         number = agi.env.get("agi_callerid", "")
-        return self._service.start(
+        service = self._handed_over if why == "handover" else self._service
+        return service.start(
             NewCall(
                 call_id,
                 "asterisk",

@@ -77,6 +77,8 @@ class Trunk:
     name: str
     host: str
     port: int
+    hands_over: bool = False
+    """Its callers were put through by a person and go straight to one."""
 
 
 @dataclass(frozen=True, slots=True)

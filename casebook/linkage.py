@@ -28,6 +28,8 @@ class Platform:
     name: str
     sends: tuple[str, ...]
     told: bool
+    trunk: str = ""
+    """The trunk whose calls it hands over; empty for none."""
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:

@@ -15,7 +15,7 @@ from config.city_words import load_reader
 from config.settings import SettingsError
 from config.suggestions import load_catalogue
 from config.twilio import OUTBOUND_FLOWS
-from config.wiring import load_flow, load_schedule
+from config.wiring import HANDOVER_FLOW, load_flow, load_schedule
 from ivr import flow
 from ivr.flow import Flow, FlowError, Transfer
 from transcription.alarms import AlarmsError
@@ -44,7 +44,11 @@ def check_city(city_dir: Path) -> list[str]:
         directory = Directory.load(city_dir / "lines.yaml")
         schedule: Schedule = load_schedule(city_dir, ZoneInfo("Asia/Shanghai"), PlainWeek())
         parsed = load_flow(city_dir)
-        made = {name: load_flow(city_dir, name) for name in OUTBOUND_FLOWS.values() if (city_dir / name).is_file()}
+        made = {
+            name: load_flow(city_dir, name)
+            for name in (*OUTBOUND_FLOWS.values(), HANDOVER_FLOW)
+            if (city_dir / name).is_file()
+        }
         texts = prompts.texts(city_dir)
         load_reader(city_dir)
         notices.load(city_dir / "notices.yaml")

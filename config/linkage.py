@@ -32,6 +32,7 @@ class _Entry(BaseModel):
     name: str
     sends: tuple[Literal["call", "order", "state"], ...]
     told: bool
+    trunk: str = ""
 
 
 def load(file: Path) -> Mapping[str, Platform]:
@@ -45,7 +46,7 @@ def load(file: Path) -> Mapping[str, Platform]:
     except ValidationError as error:
         first = error.errors()[0]
         raise LinkageError(f"{file.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return {name: Platform(name, entry.name, entry.sends, entry.told) for name, entry in entries.items()}
+    return {name: Platform(name, entry.name, entry.sends, entry.told, entry.trunk) for name, entry in entries.items()}
 
 
 def platforms(settings: Settings) -> Mapping[str, Platform]:

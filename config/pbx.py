@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from asterisk_conf.render import Agent, Membership, PbxConfig, PbxQueue, Trunk
@@ -11,6 +12,7 @@ from call_router.ami import Ami, Fields
 from call_router.directory import Directory
 from call_router.memberships import AgentQueues
 from config.agents import AgentFileEntry, load_agents
+from config.linkage import platforms
 from config.secrets_store import make_secret
 from config.settings import Settings, SettingsError
 
@@ -39,7 +41,7 @@ def pbx_config(settings: Settings) -> PbxConfig:
         agents=telephones(settings, directory),
         announcements=tuple(sorted({line.handover for line in directory.lines.values() if line.emergency})),
         queues=tuple(PbxQueue(name, queue.weight) for name, queue in directory.queues.items()),
-        trunks=load_trunks(settings.trunks),
+        trunks=_trunks(settings),
         allow_anonymous=settings.sip_anonymous,
         twilio_peers=tuple(peer.strip() for peer in settings.twilio_peers.split(",") if peer.strip()),
     )
@@ -96,6 +98,11 @@ def manager(settings: Settings, on_event: Callable[[Fields], None] | None = None
             raise SettingsError(f"HOTLINE_AMI_TLS_CA: {settings.ami_tls_ca} is no certificate") from error
     secret = ami_secret(settings)
     return Ami(settings.ami_host, settings.ami_port, settings.ami_user, secret, on_event=on_event, tls=tls)
+
+
+def _trunks(settings: Settings) -> tuple[Trunk, ...]:
+    handing_over = {platform.trunk for platform in platforms(settings).values()}
+    return tuple(replace(trunk, hands_over=trunk.name in handing_over) for trunk in load_trunks(settings.trunks))
 
 
 def load_trunks(value: str) -> tuple[Trunk, ...]:

@@ -39,6 +39,9 @@ from transcription.audio import probe
 __all__ = ["Hotline", "load_flow", "utc_now"]
 
 
+HANDOVER_FLOW = "handover.yaml"
+
+
 class Hotline:
     """The parts of one process, each built when it is first asked for. `on_loop`: see open_engine."""
 
@@ -151,7 +154,13 @@ class Hotline:
     @cached_property
     def agi_driver(self) -> AgiDriver:
         """The Asterisk driver."""
-        return AgiDriver(self.service, self.recordings, self.settings.prompts_dir, utc_now)
+        city_dir = self.settings.city_dir
+        handed_over = (
+            CallService(self.store, self.router, load_flow(city_dir, HANDOVER_FLOW), utc_now)
+            if (city_dir / HANDOVER_FLOW).is_file()
+            else None
+        )
+        return AgiDriver(self.service, self.recordings, self.settings.prompts_dir, utc_now, handed_over)
 
     def upgrade(self) -> None:
         """Bring the database to the current schema, and cases of an older version to the current rules."""

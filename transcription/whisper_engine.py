@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class WhisperTranscriber:
             # One misheard sentence must not lead the next ones astray.
             condition_on_previous_text=False,
         )
-        return [self._word(word, span) for segment in segments for word in _whole(segment)]
+        return [word for segment in segments for word in self._of_segment(segment, span)]
 
     def _samples(self, path: Path, rate: int, span: Span, gain: float) -> Samples:
         """The span at Whisper's rate, by the resampler that faster-whisper itself uses."""
@@ -97,16 +98,23 @@ class WhisperTranscriber:
         sound = np.concatenate([part.to_ndarray()[0] for part in parts]) if parts else np.zeros(0, np.int16)
         return sound.astype(np.float32) / np.float32(32768)
 
-    def _word(self, word: Any, span: Span) -> Word:
+    def _of_segment(self, segment: Any, span: Span) -> list[Word]:
+        said = [word for word in segment.words or () if word.word.strip()]
+        # Converted together: which simplified character is meant often depends on the word before or behind.
+        text = self._simplified.convert("".join(word.word.strip() for word in said))
+        ends = list(accumulate(len(word.word.strip()) for word in said))
+        if ends and len(text) == ends[-1]:
+            texts = [text[start:end] for start, end in pairwise([0, *ends])]
+        else:
+            texts = [self._simplified.convert(word.word.strip()) for word in said]
+        return [self._word(word, text, span) for word, text in zip(said, texts, strict=True)]
+
+    def _word(self, word: Any, text: str, span: Span) -> Word:
         start_ms, end_ms = (min(span.start_ms + int(edge * 1000), span.end_ms) for edge in (word.start, word.end))
-        return Word(self._simplified.convert(word.word.strip()), start_ms, end_ms, round(float(word.probability), 4))
+        return Word(text, start_ms, end_ms, round(float(word.probability), 4))
 
 
 def _cut(span: Span) -> list[Span]:
     parts = math.ceil((span.end_ms - span.start_ms) / _LONGEST_MS)
     size = math.ceil((span.end_ms - span.start_ms) / max(parts, 1))
     return [Span(start, min(start + size, span.end_ms)) for start in range(span.start_ms, span.end_ms, max(size, 1))]
-
-
-def _whole(segment: Any) -> list[Any]:
-    return [word for word in segment.words or () if word.word.strip()]

@@ -1,4 +1,7 @@
-"""A call that another platform hands over by its own trunk is marked: on the live board, and in its record."""
+"""A call that another platform hands over by its own trunk goes straight to the agents, and is marked.
+
+On the live board, and in its record.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from redis import Redis
 from sqlalchemy import select
 
 from call_router.board_feed import META, PREFIX
+from casebook.store.router_tables import call_leg
 from casebook.store.schema import call
 from tests.e2e.hotline import TestLine, running
 from tests.e2e.test_transfers import PARTS, available
@@ -41,7 +45,7 @@ def calls_shown(line: TestLine) -> list[dict[str, Any]]:
     return [entry for key, entry in entries.items() if key.startswith("call:")]
 
 
-def test_a_call_over_a_platform_s_trunk_keeps_its_origin(line: TestLine, police: Line) -> None:
+def test_a_call_over_a_platform_s_trunk_goes_to_the_agents_and_keeps_its_origin(line: TestLine, police: Line) -> None:
     handed_over, _ = line.caller.start([Silence(6)], hang_up=True, number="13680000001", host=police.host)
     citizen, _ = line.caller.start([Silence(6)], hang_up=True, number="13680000002")
     line.wait(lambda: sorted(one["origin"] for one in calls_shown(line)) == ["", "psap"], 20, "not on the board")
@@ -54,3 +58,7 @@ def test_a_call_over_a_platform_s_trunk_keeps_its_origin(line: TestLine, police:
 
     line.wait(lambda: len(origins()) == 2, 30, "the PBX's list is not taken in")
     assert origins() == {"136****0001": "psap", "136****0002": ""}
+    reached = select(call.c.origin, call_leg.c.kind, call_leg.c.target).join(
+        call_leg, call_leg.c.call_id == call.c.call_id
+    )
+    assert line.rows(reached) == [("psap", "queue", "agents")]
