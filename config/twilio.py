@@ -110,7 +110,7 @@ def reaper(hotline: Hotline) -> CloudReaper:
     return CloudReaper(
         Cloud(account(hotline.settings)),
         hotline.service,
-        CarrierReports(hotline.store),
+        CarrierReports(hotline.store, own_queues=not hotline.settings.twilio_pbx),
         CallIntake(hotline.store),
         hotline.settings.twilio_number,
         utc_now,

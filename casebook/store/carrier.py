@@ -17,6 +17,7 @@ from casebook.store.engine import reading
 from casebook.store.intake import keep_recording
 from casebook.store.outbound import note_result
 from casebook.store.schema import call, call_session, case_, outbox, recording
+from casebook.store.telephone import take_in_cloud_queues
 from ivr.ports import NewCall, RecordingFacts
 
 FETCH, END = "fetch_recording", "end_call"
@@ -28,8 +29,17 @@ Claim = Literal["step", "open", "over", "unknown"]
 class CarrierReports:
     """Implements ivr.twilio.driver.LateReports, and serves the jobs that follow."""
 
-    def __init__(self, store: SqlCallStore) -> None:
+    def __init__(self, store: SqlCallStore, *, own_queues: bool = False) -> None:
+        """`own_queues`: callers wait in the carrier's queues, not in the PBX's."""
         self._store = store
+        self._own_queues = own_queues
+
+    def note_visits(self, carrier: str, since: datetime) -> int:
+        """Take stays in the carrier's own queues that ended since into the telephone figures; how many are new."""
+        if not self._own_queues:
+            return 0
+        with self._store.engine.begin() as connection:
+            return take_in_cloud_queues(connection, carrier, since)
 
     def expect_recording(self, call_id: str, recording_sid: str, path: str, now: datetime) -> None:
         """Have a recording fetched; once, however often it is reported."""

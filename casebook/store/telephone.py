@@ -14,8 +14,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, or_, select, update
 
-from casebook.indicators_telephone import ANSWERED, REFUSED, STAFFED, WAITING, WRAP_UP, AgentTime, Visit
+from casebook.indicators_telephone import ABANDONED, ANSWERED, REFUSED, STAFFED, WAITING, WRAP_UP, AgentTime, Visit
 from casebook.store.engine import insert_for, reading
+from casebook.store.legs import BY_FLOW
+from casebook.store.router_tables import call_leg
+from casebook.store.schema import call
 from casebook.store.telephone_tables import agent_time, queue_visit, reading_position
 
 LOST = "lost"
@@ -156,6 +159,48 @@ class Telephone:
             return [AgentTime(*row) for row in connection.execute(statement)]
 
 
+def take_in_cloud_queues(connection: Connection, carrier: str, since: datetime) -> int:
+    """Visits to queues of a carrier's own, from the record of its calls: those that ended since; how many are new.
+
+    A queue of the PBX's tells of its visits itself; a cloud's tells only each call's outcome.
+    """
+    known = select(queue_visit.c.id).where(
+        queue_visit.c.call_id == call_leg.c.call_id, queue_visit.c.entered_at == call_leg.c.started_at
+    )
+    legs = connection.execute(
+        select(call_leg)
+        .join(call, call.c.call_id == call_leg.c.call_id)
+        .where(
+            call.c.carrier == carrier,
+            call_leg.c.kind == "queue",
+            call_leg.c.begun_by == BY_FLOW,
+            call_leg.c.ended_at >= since,
+            ~known.exists(),
+        )
+    ).all()
+    for leg in legs:
+        until = leg.answered_at or leg.ended_at
+        row = {
+            "source": carrier,
+            "call_id": leg.call_id,
+            "queue": leg.target,
+            "entered_at": leg.started_at,
+            "outcome": ANSWERED if leg.answered_at else _CLOUD_OUTCOMES.get(leg.outcome, leg.outcome),
+            "wait_s": int((until - leg.started_at).total_seconds()),
+            "answered_at": leg.answered_at,
+            "agent": leg.agent,
+            "talk_s": int((leg.ended_at - leg.answered_at).total_seconds()) if leg.answered_at else None,
+            "left_at": leg.ended_at,
+        }
+        connection.execute(
+            insert_for(connection, queue_visit)
+            .values(**row)
+            .on_conflict_do_nothing(index_elements=["call_id", "queue", "entered_at"])
+        )
+    return len(legs)
+
+
+_CLOUD_OUTCOMES = {"caller_gone": ABANDONED}
 _VISIT = ("call_id", "queue", "entered_at", "outcome", "wait_s", "answered_at", "agent", "talk_s", "acw_s")
 
 

@@ -32,6 +32,9 @@ class Reports(Protocol):
     def silent_calls(self, carrier: str, before: datetime, limit: int) -> list[str]:
         """Open calls of which nothing was heard since a moment."""
 
+    def note_visits(self, carrier: str, since: datetime) -> int:
+        """Stays in the carrier's own queues are counted; how many are new."""
+
     def not_expected(self, paths: Iterable[str]) -> set[str]:
         """Recordings that nobody has reported."""
 
@@ -87,6 +90,7 @@ class CloudReaper:
         now = self._clock()
         for call_id in self._reports.silent_calls("twilio", now - _SILENT_FOR, _MOST_CALLS):
             self._end_if_over(call_id)
+        self._reports.note_visits("twilio", now - _LOOK_BACK)
         self._note_unreported(now)
         lying = {
             recording_path(one.call_sid, one.recording_sid): one

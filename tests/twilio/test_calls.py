@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from casebook.store.schema import call_session, outbox
+from casebook.store.telephone import Telephone
+from config import twilio
+from config.wiring import utc_now
 from ivr.service import CallService
 from ivr.twilio import routes
 from tests.twilio.conftest import Scripted, TwilioLine
@@ -62,6 +66,26 @@ def test_without_a_pbx_callers_wait_in_a_queue_and_short_numbers_lead_back_to_a_
     assert made.heard.dialled == ["queue:urgent"]
     assert "transfer_110" in made.heard.clips
     assert line.outcome(made.call_sid) == "answered"
+
+
+@pytest.mark.parametrize("line", [{"twilio_pbx": ""}], indirect=True)
+def test_stays_in_a_queue_of_twilio_s_are_counted_once(line: TwilioLine) -> None:
+    answered, gone = line.call("9", "1", "bridged"), line.call("0")
+    for _ in range(2):
+        twilio.reaper(line.hotline).sweep()
+    visits = Telephone(line.hotline.engine).visits(utc_now() - timedelta(hours=1), utc_now())
+    assert [(one.call_id, one.queue, one.outcome) for one in visits] == [
+        (answered.call_sid, "urgent", "answered"),
+        (gone.call_sid, "agents", "abandoned"),
+    ]
+    assert visits[0].talk_s is not None
+    assert visits[1].answered_at is None
+
+
+def test_stays_in_the_pbx_s_queue_are_counted_by_the_pbx(line: TwilioLine) -> None:
+    line.call("0", "completed")
+    twilio.reaper(line.hotline).sweep()
+    assert Telephone(line.hotline.engine).visits(utc_now() - timedelta(hours=1), utc_now()) == []
 
 
 @pytest.mark.parametrize(
