@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from casebook.store.users import User
 
@@ -101,6 +101,14 @@ class NoticeListBody(_FromStore):
     items: list[NoticeBody]
 
 
+class ClaimBody(_FromStore):
+    """Who is reviewing a voicemail, and until when if they do nothing more."""
+
+    reviewer: str
+    name: str
+    until: datetime
+
+
 class VoicemailItemBody(_FromStore):
     """A line of the list."""
 
@@ -120,14 +128,21 @@ class VoicemailItemBody(_FromStore):
     title: str
     body: str
     version: int
+    matter: str
+    region: str
+    place: str
     alerts: list[AlertBody]
+    claim: ClaimBody | None
+    call_back: bool
+    """An agent is to call this number back, or does so now."""
 
 
 class VoicemailPageBody(_FromStore):
-    """A page of the list; `next_cursor` is opaque, None on the last page."""
+    """A page of the list; `next_cursor` is opaque, None on the last page. `waiting`: how many wait for a review."""
 
     items: list[VoicemailItemBody]
     next_cursor: str | None
+    waiting: int
 
 
 class WordBody(_FromStore):
@@ -164,6 +179,14 @@ class EventBody(_FromStore):
     payload: dict[str, Any]
 
 
+class CorrectionBody(_FromStore):
+    """The text as a reviewer heard it."""
+
+    text: str
+    by: str
+    at: datetime
+
+
 class VoicemailBody(VoicemailItemBody):
     """A voicemail in full. `chain_ok` is False where the history was tampered with."""
 
@@ -173,8 +196,23 @@ class VoicemailBody(VoicemailItemBody):
     model: str | None
     quality: dict[str, float | None]
     suggestions: list[SuggestionBody]
+    correction: CorrectionBody | None
     events: list[EventBody]
     chain_ok: bool
+
+
+class NextBody(BaseModel):
+    """Which voicemails this reviewer wants to leave for later."""
+
+    skip: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[A-Z]{1,8}\d{8,20}$")]], Field(max_length=500)
+    ] = []
+
+
+class NextVoicemailBody(BaseModel):
+    """The voicemail that the reviewer holds now; None where none is left."""
+
+    item: VoicemailBody | None
 
 
 class RegisterBody(BaseModel):
@@ -184,6 +222,29 @@ class RegisterBody(BaseModel):
     title: Title
     body: Body
     demand: Demand
+    matter: Annotated[Text, StringConstraints(max_length=64)] = ""
+    region: Annotated[Text, StringConstraints(max_length=32)] = ""
+    place: Annotated[Text, StringConstraints(max_length=200)] = ""
+    phone: Annotated[Text, StringConstraints(max_length=32)] = ""
+    """A number to be called at; empty for the one that called."""
+
+
+class AgainBody(RegisterBody):
+    """A demand that another case has already."""
+
+    master_no: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{1,8}\d{8,20}$")]
+
+
+class CorrectBody(BaseModel):
+    """The text as the reviewer heard it."""
+
+    text: Annotated[Text, StringConstraints(max_length=5000)]
+
+
+class CallBackBody(BaseModel):
+    """What an agent is to ask the caller."""
+
+    note: Reason = ""
 
 
 class DiscardBody(BaseModel):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime
 
 from casebook.api.deps import ApiDeps, Deps, IdempotencyKey, Reviewing
 from casebook.api.problems import Problem, ProblemBody
 from casebook.api.schemas import (
+    AgainBody,
+    CallBackBody,
+    ClaimBody,
+    CorrectBody,
     DiscardBody,
+    NextBody,
+    NextVoicemailBody,
     NumberBody,
     RegisterBody,
     RevealBody,
@@ -19,6 +25,7 @@ from casebook.api.schemas import (
     VoicemailBody,
     VoicemailPageBody,
 )
+from casebook.handling.commands import Register
 from casebook.store.users import User
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
@@ -40,10 +47,37 @@ def list_voicemails(
     state: State | None = None,
     cursor: Annotated[str | None, Query(max_length=300)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    order: Annotated[
+        Literal["newest", "worst"],
+        Query(description="worst: what waits first, by danger, by how badly it was heard, by how long it waits."),
+    ] = "newest",
 ) -> VoicemailPageBody:
-    """Voicemails, newest first, numbers masked."""
-    page = deps.voicemails.page(since=since, until=until, state=state, cursor=cursor, limit=limit)
+    """Voicemails, numbers masked."""
+    page = deps.voicemails.page(since=since, until=until, state=state, cursor=cursor, limit=limit, order=order)
     return VoicemailPageBody.model_validate(page)
+
+
+@router.post("/voicemails/next")
+def next_voicemail(body: NextBody, user: Reviewing, deps: Deps, _key: IdempotencyKey) -> NextVoicemailBody:
+    """Hold the worst voicemail that nobody holds, or the one that this reviewer holds already (so that a request sent
+    again takes no second one). A claim ends with a decision, after ten minutes without a sign of life, or when it is
+    given back.
+    """
+    case_no = deps.voicemails.next(user.name, body.skip)
+    return NextVoicemailBody(item=_detail(case_no, user, deps) if case_no else None)
+
+
+@router.put("/voicemails/{case_no}/claim")
+def claim(case_no: CaseNo, user: Reviewing, deps: Deps) -> ClaimBody | None:
+    """Hold this voicemail, or hold it longer: who holds it now, which may be somebody else."""
+    return ClaimBody.model_validate(held) if (held := deps.voicemails.reviews.take(case_no, user.name)) else None
+
+
+@router.delete("/voicemails/{case_no}/claim", status_code=204)
+def give_back(case_no: CaseNo, user: Reviewing, deps: Deps) -> Response:
+    """Let go of this voicemail; nothing happens where somebody else holds it."""
+    deps.voicemails.reviews.release(case_no, user.name)
+    return Response(status_code=204)
 
 
 @router.get("/voicemails/{case_no}")
@@ -56,12 +90,22 @@ def get_voicemail(case_no: CaseNo, user: Reviewing, deps: Deps) -> VoicemailBody
 def register(case_no: CaseNo, body: RegisterBody, user: Reviewing, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
     """Register (登记) the demand that the voicemail holds. 409 when somebody changed the case meanwhile."""
     deps.voicemails.register(
+        case_no, actor=user.actor(), idempotency_key=key, **body.model_dump(include=set(RegisterBody.model_fields))
+    )
+    return _detail(case_no, user, deps)
+
+
+@router.post("/voicemails/{case_no}/register-again")
+def register_again(case_no: CaseNo, body: AgainBody, user: Reviewing, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
+    """Register a demand that another case has already: merged (并单) by the back office, else sent to its triage with
+    the advice to merge. Its citizen is told of the end as everybody is.
+    """
+    deps.voicemails.register_again(
         case_no,
         version=body.version,
         actor=user.actor(),
-        title=body.title,
-        body=body.body,
-        demand=body.demand,
+        command=Register(**body.model_dump(exclude={"version", "master_no"})),
+        master_no=body.master_no,
         idempotency_key=key,
     )
     return _detail(case_no, user, deps)
@@ -71,6 +115,21 @@ def register(case_no: CaseNo, body: RegisterBody, user: Reviewing, deps: Deps, k
 def discard(case_no: CaseNo, body: DiscardBody, user: Reviewing, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
     """Discard (作废) a voicemail without a demand, with a reason; its number stays used."""
     deps.voicemails.discard(case_no, version=body.version, actor=user.actor(), reason=body.reason, idempotency_key=key)
+    return _detail(case_no, user, deps)
+
+
+@router.post("/voicemails/{case_no}/correction")
+def correct(case_no: CaseNo, body: CorrectBody, user: Reviewing, deps: Deps, key: IdempotencyKey) -> VoicemailBody:
+    """Keep the text as a person heard it, beside what the machine wrote: recognition is measured by it."""
+    deps.voicemails.reviews.correct(case_no, body.text, user.name, key)
+    return _detail(case_no, user, deps)
+
+
+@router.post("/voicemails/{case_no}/call-back")
+def call_back(case_no: CaseNo, body: CallBackBody, user: Reviewing, deps: Deps, _key: IdempotencyKey) -> VoicemailBody:
+    """Have an agent call the caller back: a task of the desk, one a number. 422 for a withheld number."""
+    deps.voicemails.reviews.ask_call_back(case_no, body.note)
+    deps.voicemails.reviews.release(case_no, user.name)
     return _detail(case_no, user, deps)
 
 

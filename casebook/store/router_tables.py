@@ -39,6 +39,7 @@ call_leg = Table(
     CheckConstraint("kind IN ('line', 'queue', 'agent', 'consult', 'conference')", name="kind"),
 )
 
+CALLBACK_STATES = ("open", "claimed")
 CALLBACK_OPEN = text("state IN ('open', 'claimed')")
 callback_task = Table(
     "callback_task",

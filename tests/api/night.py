@@ -17,6 +17,7 @@ from sqlalchemy import Engine, update
 from casebook.api.app import create_app
 from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
+from casebook.api.knowledge_deps import KnowledgeDeps
 from casebook.linkage import Platform
 from casebook.privacy import Privacy
 from casebook.rulebook import load_rulebook
@@ -76,6 +77,8 @@ class Night:
     """Makes the tables, and the reviewer; else whoever asked for the night does."""
     redis_url: str = ""
     """Where the live board is; empty for none."""
+    knowledge: KnowledgeDeps | None = None
+    """What suggests matters and duplicates; None for nothing."""
 
     def __post_init__(self) -> None:
         self.engine: Engine = open_engine(f"sqlite:///{self.folder / 'night.db'}")
@@ -84,7 +87,7 @@ class Night:
         self.calls = SqlCallStore(self.engine, Privacy("a secret of the tests"))
         self.casework = Casework(self.engine, self.calls.privacy, load_rulebook(CITY), self.clock)
         self.cases = Cases(self.engine, self.calls.privacy, self.casework.book, self.clock)
-        self.voicemails = Voicemails(self.engine, self.calls.privacy, self.casework)
+        self.voicemails = Voicemails(self.engine, self.calls.privacy, self.casework, self.clock)
         self.alerts = Alerts(self.engine)
         self.inbox = Inbox(self.engine)
         self.users = Users(self.engine)
@@ -118,6 +121,7 @@ class Night:
             platforms=PLATFORMS,
             linkage_secrets={"110": ["the old secret of 110", "the new secret of 110"], "12315": ["secret of 12315"]},
             board=BoardHub(self.redis_url) if self.redis_url else None,
+            knowledge=self.knowledge,
         )
 
     def app(self, *, cookie_secure: bool = False) -> FastAPI:

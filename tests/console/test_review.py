@@ -53,6 +53,11 @@ def row(page: Page, case_no: str) -> Locator:
     return page.locator(f"#voicemail-{case_no}")
 
 
+def stay(page: Page) -> None:
+    """After a decision the same voicemail stays on the screen."""
+    page.get_by_label("处理后自动打开下一条并播放").uncheck()
+
+
 def open_case(page: Page, case_no: str) -> None:
     row(page, case_no).click()
     page.get_by_role("article", name=f"留言 {case_no}").wait_for()
@@ -78,10 +83,14 @@ def test_a_wrong_password_is_told_in_one_sentence_and_the_right_one_opens_the_ni
 
 
 def test_the_list_tells_time_number_demand_length_and_words_of_each_voicemail(desk: Desk, page: Page) -> None:
-    _, withheld, complaint, newest = a_night(desk)
+    oldest, withheld, complaint, newest = a_night(desk)
     sign_in(page, desk)
     expect(rows(page)).to_have_count(4)
-    assert rows(page).first.get_attribute("id") == f"voicemail-{newest}"
+    # What can be decided comes first, then what is still being transcribed; the oldest first.
+    worst = [f"voicemail-{case_no}" for case_no in (oldest, complaint, withheld, newest)]
+    assert [one.get_attribute("id") for one in rows(page).all()] == worst
+    page.get_by_label("次序").select_option("newest")
+    expect(rows(page).first).to_have_attribute("id", f"voicemail-{newest}")
     expect(row(page, complaint)).to_contain_text(TEXT)
     for part in (SHOWN_NUMBER, "投诉", "0:04", "待审核"):
         expect(row(page, complaint)).to_contain_text(part)
@@ -153,6 +162,7 @@ def test_words_that_the_machine_is_unsure_of_are_marked_and_found_by_keyboard(de
 def test_a_voicemail_is_registered(desk: Desk, page: Page) -> None:
     case_no = a_night(desk)[2]
     sign_in(page, desk)
+    stay(page)
     open_case(page, case_no)
     expect(page.get_by_label("内容")).to_have_value(TEXT)
     page.get_by_role("button", name="登记", exact=True).click()
@@ -174,6 +184,7 @@ def test_a_voicemail_is_registered(desk: Desk, page: Page) -> None:
 def test_discarding_needs_a_reason(desk: Desk, page: Page) -> None:
     case_no = a_night(desk)[1]
     sign_in(page, desk)
+    stay(page)
     open_case(page, case_no)
     page.get_by_label("作废", exact=True).check()
     page.get_by_role("button", name="作废这条留言").click()
@@ -239,6 +250,7 @@ def test_of_two_reviewers_the_second_is_told_and_keeps_the_text(desk: Desk, new_
     first, second = new_page(), new_page()
     for page in (first, second):
         sign_in(page, desk)
+        stay(page)
         open_case(page, case_no)
         page.get_by_label("标题").fill("两个人同时处理")
     # The second one's page must not have heard of the first one's decision yet.

@@ -21,7 +21,27 @@ export interface VoicemailItem {
   title: string
   body: string
   version: number
+  matter: string
+  region: string
+  place: string
   alerts: Alert[]
+  claim: Claim | null
+  /** An agent is to call this number back, or does so now. */
+  call_back: boolean
+}
+
+/** Who is reviewing it, and until when if they do nothing more. */
+export interface Claim {
+  reviewer: string
+  name: string
+  until: string
+}
+
+/** The text as a reviewer heard it. */
+export interface Correction {
+  text: string
+  by: string
+  at: string
 }
 
 /** A piece of the text; `heard` is what the recogniser heard there, `after` the punctuation behind it. */
@@ -71,6 +91,7 @@ export interface Voicemail extends VoicemailItem {
   model: string | null
   quality: Quality
   suggestions: Suggestion[]
+  correction: Correction | null
   events: CaseEvent[]
   chain_ok: boolean
 }
@@ -78,9 +99,14 @@ export interface Voicemail extends VoicemailItem {
 export interface VoicemailPage {
   items: VoicemailItem[]
   next_cursor: string | null
+  /** How many wait for a review at all, whatever the list shows. */
+  waiting: number
 }
 
+export type Order = 'worst' | 'newest'
+
 export interface ListQuery {
+  order: Order
   since?: string
   until?: string
   state?: string
@@ -105,6 +131,46 @@ export interface Registration {
   title: string
   body: string
   demand: string
+  matter: string
+  region: string
+  place: string
+  phone: string
+}
+
+/** The worst voicemail that nobody holds, held from now on; none of `skip`, which are given back. */
+export async function nextVoicemail(skip: string[], idempotencyKey: string): Promise<Voicemail | null> {
+  return (await request<{ item: Voicemail | null }>('POST', '/voicemails/next', { body: { skip }, idempotencyKey })).item
+}
+
+/** Hold it, or hold it longer. Who holds it now; null where there is nothing to review any more. */
+export function claimVoicemail(caseNo: string): Promise<Claim | null> {
+  return request('PUT', `${at(caseNo)}/claim`)
+}
+
+/** Let go of it; sent also by a page that is being closed. */
+export function releaseVoicemail(caseNo: string): void {
+  void fetch(`/api/v1${at(caseNo)}/claim`, {
+    method: 'DELETE',
+    headers: { 'X-Hotline-Client': 'console' },
+    keepalive: true,
+  }).catch(() => undefined) // The claim ends by itself.
+}
+
+/** Register a demand that another case has already. */
+export function registerAgain(
+  caseNo: string,
+  body: Registration & { master_no: string },
+  idempotencyKey: string,
+): Promise<Voicemail> {
+  return request('POST', `${at(caseNo)}/register-again`, { body, idempotencyKey })
+}
+
+export function correctVoicemail(caseNo: string, text: string, idempotencyKey: string): Promise<Voicemail> {
+  return request('POST', `${at(caseNo)}/correction`, { body: { text }, idempotencyKey })
+}
+
+export function askCallBack(caseNo: string, note: string, idempotencyKey: string): Promise<Voicemail> {
+  return request('POST', `${at(caseNo)}/call-back`, { body: { note }, idempotencyKey })
 }
 
 export function registerVoicemail(caseNo: string, body: Registration, idempotencyKey: string): Promise<Voicemail> {

@@ -1,5 +1,5 @@
 /** The words for what the API says in codes. Never a colour alone: every mark carries its word. */
-import type { Quality, Suggestion } from '../api/voicemails'
+import type { Quality, Suggestion, Word } from '../api/voicemails'
 import { isoTime } from '../shared/format'
 
 export const DEMANDS: Readonly<Record<string, string>> = {
@@ -20,12 +20,19 @@ export const STATES: Readonly<Record<string, { word: string; sign: string; tone:
   DISCARDED: { word: '已作废', sign: '✕', tone: 'off' },
 }
 
+/** Why a voicemail is discarded, in the order of the keys 1 to 5; the reviewer may add to them. */
+export const DISCARD_REASONS = ['没有诉求', '误拨、打错电话', '骚扰电话', '听不清，且无法回拨', '试音或测试来电'] as const
+
+/** States in which another case takes a duplicate. */
+const CASE_STATES: Readonly<Record<string, string>> = { TRIAGE: '待分办', MERGED: '已并单', DISPATCHED: '已派单', HANDLING: '办理中' }
+
 /** On the keypad one key stands for several kinds: what the caller chose is a hint, the reviewer decides. */
 export const demandWord = (demand: string): string => DEMANDS[demand] ?? '未选类型'
 
-export const stateOf = (state: string) => STATES[state] ?? { word: state, sign: '·', tone: 'off' }
+export const stateOf = (state: string) => STATES[state] ?? { word: CASE_STATES[state] ?? '办理中', sign: '·', tone: 'off' }
 
 export const UNSURE_BELOW = 0.6
+export const isUnsure = (word: Word): boolean => word.confidence !== null && word.confidence < UNSURE_BELOW
 
 /** Why a recording has no text, by the API's transcript_error. */
 const REJECTIONS: Readonly<Record<string, string>> = {
@@ -65,6 +72,8 @@ const EVENTS: Readonly<Record<string, string>> = {
   start_clock: '通话结束，开始计时',
   register: '登记',
   discard: '作废',
+  to_triage: '转后台分办',
+  merge: '并单',
   raise_alert: '发现预警',
   acknowledge_alert: '处置预警',
 }

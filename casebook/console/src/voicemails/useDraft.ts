@@ -5,7 +5,14 @@ export interface Draft {
   title: string
   body: string
   demand: string
+  matter: string
+  region: string
+  place: string
+  /** A number to be called at; empty for the one that called. */
+  phone: string
   reason: string
+  /** The case that has this demand already. */
+  masterNo: string
   /** False while `body` is what was prefilled: a better transcript may still replace it. */
   bodyTouched: boolean
 }
@@ -16,7 +23,7 @@ export interface Draft {
  */
 export function useDraft(user: string, caseNo: string, demand: string) {
   const place = `draft:${user}:${caseNo}`
-  const empty: Draft = { title: '', body: '', demand, reason: '', bodyTouched: false }
+  const empty: Draft = { title: '', body: '', demand, matter: '', region: '', place: '', phone: '', reason: '', masterNo: '', bodyTouched: false }
   const draft = reactive<Draft>({ ...empty, ...stored(place) })
 
   const stop = watch(draft, () => {

@@ -2,13 +2,15 @@ import { computed, onBeforeUnmount, ref, watch } from 'vue'
 
 export const RATES = [0.75, 1, 1.25, 1.5, 2] as const
 
+/** A reviewer's speed holds for the next recording too. */
+const rate = ref<number>(1)
+
 /** One recording's playback; bind `attach` as the ref of an <audio> element and `on` as its listeners. */
 export function usePlayer(knownDurationMs: () => number) {
   const audio = ref<HTMLAudioElement | null>(null)
   const playing = ref(false)
   const currentMs = ref(0)
   const mediaMs = ref<number | null>(null)
-  const rate = ref<number>(1)
   const broken = ref(false)
   let frame = 0
   /** Where to go as soon as there is a recording. */
@@ -58,6 +60,7 @@ export function usePlayer(knownDurationMs: () => number) {
       if (!(error instanceof DOMException && error.name === 'AbortError')) broken.value = true
     }
   }
+  const pause = (): void => audio.value?.pause()
   function toggle(): void {
     if (audio.value?.paused) void play()
     else audio.value?.pause()
@@ -73,12 +76,15 @@ export function usePlayer(knownDurationMs: () => number) {
     const index = RATES.findIndex((value) => value === rate.value) + step
     rate.value = RATES[Math.min(Math.max(index, 0), RATES.length - 1)] ?? 1
   }
+  function setRate(wanted: (typeof RATES)[number]): void {
+    rate.value = wanted
+  }
   function retry(): void {
     broken.value = false
     audio.value?.load()
   }
 
-  return { attach, on, playing, currentMs, durationMs, rate, broken, play, toggle, seek, skip, stepRate, retry }
+  return { attach, on, playing, currentMs, durationMs, rate, broken, play, pause, toggle, seek, skip, stepRate, setRate, retry }
 }
 
 export type Player = ReturnType<typeof usePlayer>

@@ -1,6 +1,6 @@
-import { onBeforeUnmount, reactive, ref, watch } from 'vue'
+import { onBeforeUnmount, reactive, ref, shallowRef, watch } from 'vue'
 import { sentenceOf } from '../api/client'
-import { listVoicemails, type VoicemailItem } from '../api/voicemails'
+import { listVoicemails, type Order, type VoicemailItem } from '../api/voicemails'
 import { usePolling } from '../shared/poll'
 import { periodBounds, type PeriodName } from './period'
 
@@ -8,6 +8,7 @@ const PAGE = 50
 const MOST = 200
 
 export interface Filter {
+  order: Order
   period: PeriodName
   state: string
   from: string
@@ -16,16 +17,21 @@ export interface Filter {
 
 /** The list by its filter, kept fresh by polling. A failed poll keeps what is on the screen. */
 export function useVoicemails() {
-  const filter = reactive<Filter>({ period: 'night-and-today', state: '', from: '', to: '' })
-  const items = ref<VoicemailItem[]>([])
+  const filter = reactive<Filter>({ order: 'worst', period: 'night-and-today', state: '', from: '', to: '' })
+  // As a whole: of ten thousand lines none is watched by itself.
+  const items = shallowRef<readonly VoicemailItem[]>([])
   const nextCursor = ref<string | null>(null)
+  /** How many wait for a review, whatever the list shows. */
+  const waiting = ref(0)
   const loading = ref(true)
+  let more: Promise<void> | undefined
   const problem = ref('')
   let running: AbortController | undefined
 
   const query = (limit: number) => ({
     ...periodBounds(filter.period, new Date(), filter),
     ...(filter.state ? { state: filter.state } : {}),
+    order: filter.order,
     limit,
   })
 
@@ -40,6 +46,7 @@ export function useVoicemails() {
       const seen = new Set(page.items.map((item) => item.case_no))
       items.value = [...page.items, ...rest.filter((item) => !seen.has(item.case_no))]
       if (rest.length === 0) nextCursor.value = page.next_cursor
+      waiting.value = page.waiting
       problem.value = ''
     } catch (error) {
       if (mine.signal.aborted) return
@@ -48,10 +55,17 @@ export function useVoicemails() {
     loading.value = false
   }
 
-  async function loadMore(): Promise<void> {
+  /** The next lines, once at a time however often the reader comes to the end of the list. */
+  function loadMore(): Promise<void> {
+    more ??= readMore().finally(() => (more = undefined))
+    return more
+  }
+  async function readMore(): Promise<void> {
     if (!nextCursor.value) return
+    const { period, state, order } = filter
     try {
-      const page = await listVoicemails({ ...query(PAGE), cursor: nextCursor.value })
+      const page = await listVoicemails({ ...query(MOST), cursor: nextCursor.value })
+      if (period !== filter.period || state !== filter.state || order !== filter.order) return
       const seen = new Set(items.value.map((item) => item.case_no))
       items.value = [...items.value, ...page.items.filter((item) => !seen.has(item.case_no))]
       nextCursor.value = page.next_cursor
@@ -69,5 +83,5 @@ export function useVoicemails() {
   usePolling(refresh)
   onBeforeUnmount(() => running?.abort())
 
-  return { filter, items, nextCursor, loading, problem, refresh, loadMore }
+  return { filter, items, nextCursor, waiting, loading, problem, refresh, loadMore }
 }
