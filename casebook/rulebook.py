@@ -1,5 +1,6 @@
 """What a city decides for itself, with the days from which and until which it holds: units, matters, who handles what,
-limits, roles. Read from config/city/{units,routing,limits,roles}.yaml; the numbers there are proposals, not law.
+limits, roles, what an answer must have. Read from config/city/{units,routing,limits,roles,replies}.yaml; the numbers
+there are proposals, not law.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from casebook import roles, states
 from casebook.errors import CaseError
 from casebook.handling.clocks import Span
+from casebook.handling.reply_check import ReplyRules
 from casebook.numbering import ZONE
 
 _T = TypeVar("_T", bound=BaseModel)
@@ -111,6 +113,10 @@ class Deadlines(_Entry):
     return_wd: int = 1
     """A unit may return an order until so long after the time for signing it."""
     urging_answer_wd: int = 1
+    return_review_wd: int = 1
+    consult_wd: int = 2
+    review_wd: int = 1
+    callback_wd: int = 2
     supervise_wd: int = 3
     attempts: int = 3
     attempt_days: int = 2
@@ -146,6 +152,7 @@ class Rulebook:
     limits: tuple[LimitRule, ...]
     deadlines: Deadlines
     roles: Mapping[str, RoleRule]
+    replies: ReplyRules
 
     def unit(self, code: str) -> Unit:
         """A unit, also one of former days. Raises CaseError bad_value."""
@@ -249,6 +256,7 @@ def load_rulebook(city_dir: Path) -> Rulebook:
             role: next(iter(_entries(RoleRule, [rule], "roles.yaml")))
             for role, rule in (named.get("roles") or {}).items()
         },
+        replies=next(iter(_entries(ReplyRules, [_read(city_dir / "replies.yaml")], "replies.yaml"))),
     )
     if findings := lint(book):
         raise RulebookError(findings[0])

@@ -16,9 +16,14 @@ from casebook.api.case_schemas import (
     CaseBody,
     CasePageBody,
     ContactBody,
+    FindingBody,
     ImportedBody,
+    QueueBody,
+    QueuesBody,
     RegisterCaseBody,
     RegisteredBody,
+    ReplyBody,
+    ReplyQuery,
     RouteBody,
     RulesBody,
     Version,
@@ -31,9 +36,11 @@ from casebook.api.problems import Problem, ProblemBody
 from casebook.api.schemas import RevealBody
 from casebook.handling.commands import COMMANDS, Attach, Command
 from casebook.handling.oversight import MAX_FILE_BYTES
+from casebook.handling.reply_check import check_reply
 from casebook.handling.transitions import TRANSITIONS
 from casebook.roles import STAFF
 from casebook.store.exchange import Period, export_rows, import_cases
+from casebook.store.queues import QUEUES, Queues
 from casebook.tables import write_csv, write_xlsx
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
@@ -67,6 +74,7 @@ def list_cases(
     user: SignedIn,
     deps: Deps,
     *,
+    words: Annotated[Word, Query(description="A case number or a part of it, else words of title or place.")] = None,
     state: State | None = None,
     unit: Word = None,
     matter: Word = None,
@@ -79,6 +87,7 @@ def list_cases(
     """The cases that the signed-in person may see, newest first."""
     page = deps.cases.page(
         user.actor(),
+        words=words,
         state=state,
         unit=unit,
         matter=matter,
@@ -95,6 +104,23 @@ def list_cases(
 def work(user: SignedIn, deps: Deps, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> WorkBody:
     """The open orders of the signed-in person's unit, the one with the least time first."""
     return WorkBody.model_validate({"items": deps.cases.work(user.actor(), limit=limit)}, from_attributes=True)
+
+
+@router.get("/queues")
+def queues(user: SignedIn, deps: Deps) -> QueuesBody:
+    """What waits for the signed-in person's role, counted."""
+    return QueuesBody(totals=Queues(deps.cases).totals(user.actor()))
+
+
+@router.get("/queues/{name}")
+def queue(
+    name: Literal[QUEUES],  # type: ignore[valid-type]
+    user: SignedIn,
+    deps: Deps,
+    limit: Annotated[int, Query(ge=1, le=500)] = 200,
+) -> QueueBody:
+    """The cases of a queue, the one with the least time first."""
+    return QueueBody.model_validate(Queues(deps.cases).get(name, user.actor(), limit=limit))
 
 
 @router.post("/callers")
@@ -114,6 +140,7 @@ def rules(_: SignedIn, deps: Deps) -> RulesBody:
         commitments=list(book.commitments),
         refusals=[one.model_dump() for one in book.refusals],
         limits=[one.id for one in book.limits if one.holds(now.date())],
+        roles={role: rule.name for role, rule in book.roles.items()},
         provisional_years=deps.cases.provisional_years(),
     )
 
@@ -129,7 +156,7 @@ def route(
     found = deps.casework.book.route(matter, region, deps.clock())
     if found is None:
         raise Problem("not_found")
-    return RouteBody(**found.model_dump(include={"id", "unit", "co_units", "basis", "closable"}))
+    return RouteBody.model_validate(found)
 
 
 @router.get("/exports/cases", response_class=Response)
@@ -157,6 +184,14 @@ def import_table(file: UploadFile, user: SignedIn, deps: Deps, _key: Idempotency
 def get_case(case_no: CaseNo, user: SignedIn, deps: Deps) -> CaseBody:
     """A case with its orders, its history, and what the reader may do with it now."""
     return CaseBody.model_validate(deps.cases.get(case_no, user.actor()))
+
+
+@router.post("/cases/{case_no}/reply_check")
+def reply_check(case_no: CaseNo, body: ReplyQuery, user: SignedIn, deps: Deps) -> ReplyBody:
+    """What a public answer to this case lacks. Advice; changes nothing."""
+    earlier = deps.cases.earlier_answers(case_no, user.actor())
+    found = check_reply(body.answer, deps.casework.book.replies, earlier)
+    return ReplyBody(findings=[FindingBody.model_validate(one) for one in found])
 
 
 @router.post("/cases/{case_no}/reveal")

@@ -134,6 +134,7 @@ class OrderBody(_FromStore):
     suspended_at: datetime | None
     resume_at: datetime | None
     contacts: int
+    contact_granted: bool
     feedback_pending: bool
     fed_back_at: datetime | None
     late: bool
@@ -175,10 +176,13 @@ class CaseRecordBody(_FromStore):
     lead_unit: str
     answer: str
     refusal: str
+    refusal_by: str
     supervision: str
     supervision_due_at: datetime | None
     instructed_by: str
     attempts: int
+    reached: bool
+    closing_by: str
     solved: str
     satisfied: int | None
     satisfied_hotline: int | None
@@ -201,6 +205,28 @@ class FileBody(_FromStore):
     added_at: datetime
 
 
+Light = Literal["green", "yellow", "red"]
+
+
+class ClockBody(_FromStore):
+    """A clock that runs: what is waited for, of which unit (empty: the hotline itself), until when."""
+
+    what: Literal["case", "triage", "return", "consult", "sign", "handle", "review", "callback", "report"]
+    unit: str
+    due: datetime
+    light: Light
+
+
+class RouteBody(_FromStore):
+    """What the catalogue says of a matter in a region."""
+
+    id: str
+    unit: str
+    co_units: list[str]
+    basis: str
+    closable: bool
+
+
 class CaseBody(_FromStore):
     """A case as the reader may see it. `chain_ok` is False where the history was tampered with."""
 
@@ -209,8 +235,13 @@ class CaseBody(_FromStore):
     events: list[EventBody]
     files: list[FileBody]
     allowed: list[str]
-    light: Literal["green", "yellow", "red"]
+    light: Light
     chain_ok: bool
+    clocks: list[ClockBody]
+    may_reveal: bool
+    route: RouteBody | None
+    people: dict[str, str]
+    """The names of those who acted, by what they sign in with."""
 
 
 class CaseLineBody(_FromStore):
@@ -228,7 +259,7 @@ class CaseLineBody(_FromStore):
     due_at: datetime | None
     version: int
     supervision: str
-    light: Literal["green", "yellow", "red"]
+    light: Light
 
 
 class CasePageBody(_FromStore):
@@ -245,13 +276,64 @@ class WorkLineBody(_FromStore):
     title: str
     state: str
     order: OrderBody
-    light: Literal["green", "yellow", "red"]
+    light: Light
 
 
 class WorkBody(BaseModel):
     """A unit's open orders, the one with the least time first."""
 
     items: list[WorkLineBody]
+
+
+class QueueLineBody(_FromStore):
+    """A case that waits for the back office. `unit` to `extension_wd` are of its open lead order."""
+
+    case: CaseLineBody
+    clock: ClockBody | None
+    route: RouteBody | None
+    unit: str
+    dispatched_by: str
+    return_code: str
+    extension_wd: int
+    urgings: int
+    unanswered: int
+    own: bool
+    """The reader did the step that another one is to judge now."""
+
+
+class QueueBody(_FromStore):
+    """The cases of a queue, the one with the least time first; `total` counts those that are left out too."""
+
+    items: list[QueueLineBody]
+    total: int
+
+
+class QueuesBody(BaseModel):
+    """How many cases wait in each queue that is the reader's."""
+
+    totals: dict[str, int]
+
+
+class ReplyQuery(BaseModel):
+    """A public answer that is being written."""
+
+    model_config = ConfigDict(extra="forbid")
+    answer: Annotated[Text, StringConstraints(max_length=5000)]
+
+
+class FindingBody(_FromStore):
+    """What an answer lacks. `must`: for this a review sends it back."""
+
+    code: Literal["short", "missing", "empty", "gap", "personal", "template"]
+    must: bool
+    message: str
+    quote: str
+
+
+class ReplyBody(BaseModel):
+    """What an answer lacks, the gravest first; empty where nothing is found."""
+
+    findings: list[FindingBody]
 
 
 class CallerQuery(BaseModel):
@@ -283,15 +365,7 @@ class RulesBody(BaseModel):
     commitments: list[str]
     refusals: list[dict[str, str]]
     limits: list[str]
+    roles: dict[str, str]
+    """What each role is called."""
     provisional_years: list[int]
     """Years whose make-up days are not announced yet, among this one and the next."""
-
-
-class RouteBody(BaseModel):
-    """What the catalogue says of a matter in a region."""
-
-    id: str
-    unit: str
-    co_units: list[str]
-    basis: str
-    closable: bool

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,25 +13,30 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, exists, ins
 from casebook import roles, states
 from casebook.calendar import Calendar
 from casebook.errors import CaseError
+from casebook.handling import commands as do
 from casebook.handling.clocks import Light, light
-from casebook.handling.record import CaseRecord, OrderRecord
-from casebook.handling.transitions import allowed
+from casebook.handling.offers import offered
+from casebook.handling.record import LEAD, CaseRecord, OrderRecord
+from casebook.handling.reply_check import Earlier
+from casebook.handling.running import Clock, running
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy, normalise_number
 from casebook.rights import Rights
 from casebook.roles import Actor
-from casebook.rulebook import Rulebook, city_day
+from casebook.rulebook import Route, Rulebook, city_day
 from casebook.store.calendar import Days
 from casebook.store.casework_schema import attachment, citizen, order_
 from casebook.store.cursors import make_cursor, read_cursor
 from casebook.store.engine import reading
 from casebook.store.history import body_of
 from casebook.store.records import ORDER_COLUMNS, load_orders, read_case, read_order, select_case
-from casebook.store.schema import access_log, case_, event
+from casebook.store.schema import access_log, case_, event, user_
 from casebook.store.voicemails import HistoryEvent, read_history
 
 _INTAKE = (states.DRAFT, states.REGISTERED, states.DISCARDED)
 _SHOWN = 10
+_COMPARED = 50
+_NUMBER = re.compile(r"[A-Z]{1,8}\d{0,20}|\d{4,20}")
 _ANSWERS_CALLS = (
     roles.AGENT,
     roles.SHIFT_LEADER,
@@ -38,6 +44,8 @@ _ANSWERS_CALLS = (
     roles.CALLBACK_AGENT,
     *roles.BACK_OFFICE,
 )
+_SEARCHED = timedelta(days=400)
+"""Words are looked for in the cases of so long, where no period is given: an older case has a number."""
 _A_DAY = timedelta(days=1)
 """A limit longer than that is one in working days."""
 
@@ -67,6 +75,13 @@ class CaseDetail:
     """The events that the reader may fire now."""
     light: Light
     chain_ok: bool
+    clocks: tuple[Clock, ...] = ()
+    may_reveal: bool = False
+    """Whether the reader may ask for number and name in full, and there are any."""
+    route: Route | None = None
+    """What the catalogue says of it, for whoever may dispatch it."""
+    people: Mapping[str, str] = field(default_factory=dict)
+    """The names of those who acted, by what they sign in with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +144,14 @@ class Cases:
         """What somebody may see. Raises CaseError forbidden."""
         return Rights.of(actor, self.book)
 
+    def now(self) -> datetime:
+        """The hotline's clock."""
+        return self._clock()
+
+    def calendar(self, connection: Connection) -> Calendar:
+        """The city's working days."""
+        return self._days.calendar(connection)
+
     def check_acts(self, case_no: str, actor: Actor, event_name: str) -> None:
         """Raises CaseError not_found for a case that is not the actor's to touch."""
         with reading(self.engine) as connection:
@@ -169,24 +192,43 @@ class Cases:
                 select(citizen.c.phone_masked).where(citizen.c.id == case.citizen_id)
             ).scalar_one_or_none()
             calendar = self._days.calendar(connection)
+            people = _names(connection, [case.registered_by or "", *(one.actor for one in events)])
         chain = ((body_of(case_no, one), one.prev_hash, one.hash) for one in events)
+        shown, offers, now = rights.shown(case), offered(case, actor), self._clock()
+        consulted = [datetime.fromisoformat(one.at) for one in events if one.type == do.Consult.EVENT]
         detail = CaseDetail(
-            case=rights.shown(case),
+            case=shown,
             masked_number=(mask or "") if rights.sees_mask(case) else "",
             events=tuple(read_history(one, internal=rights.rule.internal) for one in events),
             files=tuple(File(*one) for one in files),
-            allowed=tuple(dict.fromkeys(allowed(case.state, actor.role))),
+            allowed=offers,
             light=self._light(case.state, case.registered_at, case.due_at, calendar),
             chain_ok=bool(events) and first_break(chain) is None,
+            clocks=running(shown, now, self.book.deadlines, calendar, consulted[-1] if consulted else None),
+            may_reveal=mask is not None and rights.sees_contact(case),
+            route=self.book.route(case.matter, case.region, now) if case.matter and "dispatch" in offers else None,
+            people=people,
         )
         if rights.sees(case):
             return detail
-        return replace(detail, masked_number="", events=(), files=(), allowed=(), light="green")
+        return replace(
+            detail,
+            masked_number="",
+            events=(),
+            files=(),
+            allowed=(),
+            light="green",
+            clocks=(),
+            may_reveal=False,
+            route=None,
+            people={},
+        )
 
     def page(
         self,
         actor: Actor,
         *,
+        words: str | None = None,
         state: str | None = None,
         unit: str | None = None,
         matter: str | None = None,
@@ -196,8 +238,12 @@ class Cases:
         cursor: str | None = None,
         limit: int = 50,
     ) -> CaseList:
-        """Cases that the reader may see, newest first. Raises CaseError bad_value for a cursor that is none."""
+        """Cases that the reader may see, newest first. `words`: a case number or a part of it, else words of title or
+        place. Raises CaseError bad_value for a cursor that is none.
+        """
         wanted = [self.scope(self.rights(actor))]
+        if words is not None and words.strip():
+            wanted += self._with_words(words.strip(), since)
         for column, value in ((case_.c.state, state), (case_.c.lead_unit, unit), (case_.c.matter, matter)):
             if value is not None:
                 wanted.append(column == value)
@@ -217,6 +263,21 @@ class Cases:
         following = make_cursor(shown[-1].id) if len(rows) > limit else None
         return CaseList([self._line(row, calendar) for row in shown], following)
 
+    def _with_words(self, words: str, since: datetime | None) -> list[ColumnElement[bool]]:
+        number = words.replace(" ", "").upper()
+        if _NUMBER.fullmatch(number):
+            digits = number.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+            return [case_.c.case_no.like(f"{number}%") if digits != number else case_.c.case_no.like(f"%{number}%")]
+        said = [
+            or_(
+                case_.c.title.contains(word, autoescape=True),
+                case_.c.place.contains(word, autoescape=True),
+            )
+            for word in words.split()[:5]
+        ]
+        recent = [] if since is not None else [case_.c.received_at >= self._clock() - _SEARCHED]
+        return [*said, *recent]
+
     def work(self, actor: Actor, *, limit: int = 100) -> list[WorkLine]:
         """The open orders of the actor's unit, the one with the least time first. Raises CaseError forbidden."""
         if not actor.unit:
@@ -232,6 +293,23 @@ class Cases:
             shown = light(start, due, now, calendar=calendar, in_days=span.unit == "wd")
             found.append(WorkLine(row.case_no, row.title, row.state, order, shown))
         return found
+
+    def earlier_answers(self, case_no: str, actor: Actor) -> list[Earlier]:
+        """The last answers of the unit that leads a case, of other cases. Raises CaseError not_found."""
+        rights = self.rights(actor)
+        with reading(self.engine) as connection:
+            case, case_id = self._load(connection, case_no)
+            rights.check_reads(case)
+            if not case.lead_unit:
+                return []
+            led = exists().where(order_.c.case_id == case_.c.id, order_.c.unit == case.lead_unit, order_.c.role == LEAD)
+            rows = connection.execute(
+                select(case_.c.case_no, case_.c.answer)
+                .where(self.scope(rights), led, case_.c.answer != "", case_.c.id != case_id)
+                .order_by(case_.c.id.desc())
+                .limit(_COMPARED)
+            )
+            return [Earlier(row.case_no, row.answer) for row in rows]
 
     def provisional_years(self) -> list[int]:
         """This year and the next, where their make-up days are not announced yet."""
@@ -325,6 +403,12 @@ class Cases:
         if start is None or due is None or state not in (states.REGISTERED, *states.OPEN):
             return "green"
         return light(start, due, self._clock(), calendar=calendar, in_days=due - start > _A_DAY)
+
+
+def _names(connection: Connection, logins: Sequence[str]) -> dict[str, str]:
+    wanted = {one for one in logins if one}
+    found = connection.execute(select(user_.c.name, user_.c.display_name).where(user_.c.name.in_(wanted)))
+    return {row.name: row.display_name for row in found}
 
 
 def work_rows(connection: Connection, unit: str, limit: int) -> Sequence[Any]:

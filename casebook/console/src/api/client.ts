@@ -21,6 +21,8 @@ interface Options {
   body?: unknown
   idempotencyKey?: string
   signal?: AbortSignal
+  /** A file takes longer than a form. */
+  timeoutMs?: number
 }
 
 const TIMEOUT_MS = 20_000
@@ -33,15 +35,17 @@ export function whenSignedOut(callback: () => void): void {
 
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = { 'X-Hotline-Client': 'console' }
-  if (options.body !== undefined) headers['Content-Type'] = 'application/json'
+  const form = options.body instanceof FormData
+  // Of a form with files the browser writes the type itself: it knows the boundary.
+  if (options.body !== undefined && !form) headers['Content-Type'] = 'application/json'
   if (options.idempotencyKey) headers['Idempotency-Key'] = options.idempotencyKey
-  const timeout = AbortSignal.timeout(TIMEOUT_MS)
+  const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)
   const init: RequestInit = {
     method,
     headers,
     signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
   }
-  if (options.body !== undefined) init.body = JSON.stringify(options.body)
+  if (options.body !== undefined) init.body = form ? (options.body as FormData) : JSON.stringify(options.body)
 
   let response: Response
   try {

@@ -22,6 +22,36 @@ export const SCREENS: readonly Screen[] = [
     roles: ['reviewer', 'agent', 'shift_leader', 'admin'],
     load: () => import('../voicemails/NightPage.vue'),
   },
+  {
+    path: '/dispatch',
+    rest: '/:caseNo?',
+    title: '派单督办',
+    roles: ['dispatcher', 'supervisor', 'shift_leader', 'leader'],
+    load: () => import('../casework/DispatchPage.vue'),
+  },
+  {
+    path: '/callback-list',
+    rest: '/:caseNo?',
+    title: '回访',
+    roles: ['callback'],
+    load: () => import('../casework/CallbackPage.vue'),
+  },
+  {
+    path: '/orders',
+    rest: '/:caseNo?',
+    title: '我的工单',
+    roles: ['liaison', 'deputy'],
+    load: () => import('../casework/OrdersPage.vue'),
+  },
+  {
+    path: '/cases',
+    rest: '/:caseNo?',
+    title: '案件',
+    roles: [
+      'agent', 'shift_leader', 'operator', 'reviewer', 'dispatcher', 'supervisor', 'callback', 'liaison', 'deputy', 'leader', 'bureau', 'admin',
+    ],
+    load: () => import('../casework/CasesPage.vue'),
+  },
 ]
 
 /** The screens of a person. */

@@ -1,0 +1,92 @@
+"""The clocks that run for a case now: what is waited for, of whom, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from casebook import states
+from casebook.calendar import Calendar
+from casebook.handling.clocks import Light, light
+from casebook.handling.record import CaseRecord
+from casebook.rulebook import Deadlines
+
+What = Literal["case", "triage", "return", "consult", "sign", "handle", "review", "callback", "report"]
+_LIGHTS = ("red", "yellow", "green")
+_A_DAY = timedelta(days=1)
+"""A limit longer than that is one in working days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`unit` is whose time it is; empty for the hotline's own."""
+
+    what: What
+    unit: str
+    due: datetime
+    light: Light
+
+
+def running(
+    case: CaseRecord, now: datetime, limits: Deadlines, calendar: Calendar, consulted_at: datetime | None = None
+) -> tuple[Clock, ...]:
+    """Every clock, the one with the least time first. `consulted_at`: since when units talk over a case in CONSULT."""
+    found = [
+        Clock(what, unit, due, light(start, due, now, calendar=calendar, in_days=due - start > _A_DAY))
+        for what, unit, start, due in _spans(case, limits, calendar, consulted_at)
+        if start is not None and due is not None
+    ]
+    return tuple(sorted(found, key=lambda one: one.due))
+
+
+def nearest(clocks: Sequence[Clock]) -> Clock | None:
+    """The clock to look at first: the reddest, of those the one with the least time."""
+    return min(clocks, key=lambda one: (_LIGHTS.index(one.light), one.due), default=None)
+
+
+_Span = tuple[What, str, datetime | None, datetime | None]
+
+
+def _spans(case: CaseRecord, limits: Deadlines, calendar: Calendar, consulted_at: datetime | None) -> Iterator[_Span]:
+    """What is waited for, the unit, since when, until when."""
+
+    def own(what: What, start: datetime | None, days: int) -> _Span:
+        return what, "", start, calendar.deadline(start, days) if start is not None else None
+
+    if case.state not in (states.REGISTERED, *states.OPEN):
+        return
+    yield "case", "", case.clock_started_at or case.registered_at, case.due_at
+    lead = case.lead()
+    match case.state:
+        case states.TRIAGE if lead is not None:
+            yield own("return", lead.returned_at, limits.return_review_wd)
+        case states.REGISTERED | states.TRIAGE:
+            yield "triage", "", case.registered_at, case.triage_due_at
+        case states.CONSULT:
+            yield own("consult", consulted_at, limits.consult_wd)
+        case states.FED_BACK if lead is not None:
+            yield own("review", lead.fed_back_at, limits.review_wd)
+        case states.CALLBACK:
+            yield own("callback", _reviewed_at(case), limits.callback_wd)
+        case states.DISPATCHED | states.HANDLING | states.SUSPENDED:
+            yield from _of_orders(case)
+    if case.supervision:
+        yield "report", case.lead_unit, case.registered_at, case.supervision_due_at
+
+
+def _of_orders(case: CaseRecord) -> Iterator[_Span]:
+    for order in case.orders:
+        if not order.open or order.fed_back_at is not None:
+            continue
+        if order.signed_at is None:
+            yield "sign", order.unit, order.dispatched_at, order.sign_due_at
+        # A suspended order's clock stands still.
+        if order.suspended_at is None:
+            yield "handle", order.unit, order.dispatched_at, order.due_at
+
+
+def _reviewed_at(case: CaseRecord) -> datetime | None:
+    """When the feedback was found good: that ended the orders."""
+    return max((one.ended_at for one in case.orders if one.ended_at is not None), default=None)
