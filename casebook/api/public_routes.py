@@ -157,7 +157,9 @@ def offer(parts: PublicParts, deps: Deps) -> OfferBody:
     """Kinds of demands, matters by group, regions."""
     groups: dict[str, list[str]] = {}
     for one in open_matters(parts.catalogue):
-        groups.setdefault(one.group, []).append(one.name)
+        # Of a broken promise the hotline has to ask which one: that is for a person to write down.
+        if one.name not in parts.casework.book.commitments:
+            groups.setdefault(one.group, []).append(one.name)
     today = deps.clock().date()
     regions = [one.name for one in parts.casework.book.regions if one.holds(today)]
     return OfferBody(demands=DEMANDS, matters=groups, regions=regions)
