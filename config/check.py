@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from call_router.directory import Directory, DirectoryError
 from call_router.schedule import PlainWeek, Schedule, ScheduleError
 from casebook.rulebook import Rulebook, RulebookError, load_rulebook
+from casebook.store.settings_versions import CityFindings
 from casebook.suggest.catalogue import Catalogue, CatalogueError
 from config import linkage, notices, prompts
 from config.city_words import load_reader
@@ -36,6 +38,39 @@ _WRONG = (
     CatalogueError,
     linkage.LinkageError,
 )
+
+
+READERS = {
+    "agents.yaml": ("web", "agi", "router", "pbx"),
+    "alarms.yaml": ("worker",),
+    "callback.yaml": ("web",),
+    "flow.yaml": ("web", "agi", "router"),
+    "limits.yaml": ("web", "worker"),
+    "lines.yaml": ("web", "agi", "router", "pbx"),
+    "linkage.yaml": ("web", "worker"),
+    "matters.yaml": ("web", "worker"),
+    "matter_notes.tsv": ("hotline train",),
+    "notices.yaml": ("web", "worker"),
+    "places.yaml": ("web", "worker"),
+    "prompts.zh.yaml": ("hotline prompts render",),
+    "roles.yaml": ("web", "worker"),
+    "routing.yaml": ("web", "worker"),
+    "shifts.yaml": ("web", "agi", "router"),
+    "survey.yaml": ("web",),
+    "units.yaml": ("web", "worker"),
+}
+"""The parts of `hotline run`, or the command, that read a file when they start."""
+
+
+def city_findings(city_dir: Path) -> CityFindings:
+    """What `check_city` finds. Audio that is still that of the text before is to be made anew, by a voice that the
+    console has not: it keeps no text from being kept, or none could be changed.
+    """
+    found = check_city(city_dir)
+    with suppress(prompts.PromptError):
+        to_render = {str(one) for one in prompts.lint(city_dir) if one.is_unrendered}
+        return CityFindings([one for one in found if one not in to_render], [one for one in found if one in to_render])
+    return CityFindings(found, [])
 
 
 def check_city(city_dir: Path) -> list[str]:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 RATE = 8000
 _TEXTS = "prompts.zh.yaml"
 _MANIFEST = "manifest.json"
+_RENDER = "run `hotline prompts render`"
 _SPEECH_DBFS = -20.0
 _TOLERANCE_DB = 3.0
 _PEAK_DBFS = -1.0
@@ -81,6 +82,11 @@ class Finding:
     prompt: str
     problem: str
 
+    @property
+    def is_unrendered(self) -> bool:
+        """Its audio has to be made, and nothing else."""
+        return self.problem.endswith(_RENDER)
+
     def __str__(self) -> str:
         return f"{_TEXTS}: prompt '{self.prompt}' {self.problem}"
 
@@ -124,11 +130,11 @@ def lint(city_dir: Path) -> list[Finding]:
 def _check(name: str, prompt: Prompt, folder: Path, manifest: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     file = folder / f"{name}.wav"
     if not file.is_file():
-        yield "has no audio: run `hotline prompts render`"
+        yield f"has no audio: {_RENDER}"
         return
     made = manifest.get(name, {})
     if made.get("text_sha256") != prompt.digest:
-        yield "has audio of another text: run `hotline prompts render`"
+        yield f"has audio of another text: {_RENDER}"
     if made.get("audio_sha256") != hashlib.sha256(file.read_bytes()).hexdigest():
         yield "has audio that was changed by hand"
     try:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from casebook.api import (
+    admin_routes,
     alert_routes,
     board_routes,
     case_routes,
@@ -75,6 +76,8 @@ def create_app(deps: ApiDeps) -> FastAPI:
     if deps.knowledge is not None:
         app.include_router(knowledge_routes.router)
         app.include_router(suggestion_routes.router)
+    if deps.admin is not None:
+        app.include_router(admin_routes.router)
     if deps.public is not None:
         public_routes.install(app, deps.clock)
         open311_routes.install(app, deps.clock)

@@ -19,6 +19,10 @@ _NOT_BUILT = """<!doctype html>
 <pre>python -m casebook.console.build</pre>
 </main></body></html>
 """
+_NO_PUBLIC_PAGE = """<!doctype html>
+<html lang="zh-CN"><head><meta charset="utf-8"><title>12345 热线</title></head>
+<body><main><h1>网页暂时不能使用</h1><p>请拨打 12345。</p></main></body></html>
+"""
 
 
 @router.get("/")
@@ -28,6 +32,15 @@ def console(deps: Deps) -> Response:
     if index is None or not index.is_file():
         return HTMLResponse(_NOT_BUILT, 503, headers={"Cache-Control": "no-store"})
     return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/public")
+def public_page(deps: Deps) -> Response:
+    """The page for citizens: no sign-in, a bundle of its own."""
+    page = deps.console_dir / "public.html" if deps.console_dir else None
+    if page is None or not page.is_file() or deps.public is None:
+        return HTMLResponse(_NO_PUBLIC_PAGE, 503, headers={"Cache-Control": "no-store"})
+    return FileResponse(page, headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/favicon.svg")

@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from prometheus_client import CollectorRegistry
 
+from casebook.api.admin_deps import AdminDeps
 from casebook.api.attempts import AttemptLimit
 from casebook.api.board_hub import BoardHub
 from casebook.api.desk_parts import DeskParts
@@ -60,6 +61,8 @@ class ApiDeps:
     """Without them, their routes are not there."""
     desk: DeskParts | None = None
     """What agents do with calls; None where there is no PBX: then its routes are not there."""
+    admin: AdminDeps | None = None
+    """Without it, the routes of administration are not there."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 
@@ -97,11 +100,21 @@ Deps = Annotated[ApiDeps, Depends(_deps)]
 Limits = Annotated[SignInLimits, Depends(_limits)]
 
 
-def _signed_in(request: Request, deps: Deps) -> User:
+def _any_user(request: Request, deps: Deps) -> User:
     token = request.cookies.get(cookie_name(deps))
     user = deps.users.user_of_session(token, deps.clock()) if token else None
     if user is None:
         raise Problem("not_signed_in")
+    return user
+
+
+AnyUser = Annotated[User, Depends(_any_user)]
+"""Whoever is signed in, also by a one-time password: for the routes of the session alone."""
+
+
+def _signed_in(user: AnyUser) -> User:
+    if user.must_change:
+        raise Problem("must_change_password")
     return user
 
 

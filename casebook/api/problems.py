@@ -29,10 +29,14 @@ SENTENCES: dict[str, tuple[int, str]] = {
     "bad_value": (422, "提交的内容里有不能接受的值。"),
     "key_reused": (422, "同一个 Idempotency-Key 已用于别的操作，请换一个再提交。"),
     "not_signed_in": (401, "请先登录。"),
+    "must_change_password": (403, "请先把一次性密码改成自己的密码。"),
+    "name_taken": (409, "这个用户名已经有人使用。"),
+    "refused_by_check": (422, "配置检查没有通过，文件没有改动。"),
     "bad_credentials": (401, "用户名或密码不对。"),
     "too_many_attempts": (429, "登录尝试太多，请稍后再试。"),
     "wrong_query": (404, "编号或查询码不对。"),
     "too_many_queries": (429, "输错次数太多，请稍后再试，或拨打 12345 由话务员查询。"),
+    "too_many_demands": (429, "提交太频繁，请一小时后再试，或拨打 12345。"),
     "csrf": (403, "请求的来源不可信，已拒绝。请从控制台页面操作。"),
     "missing_idempotency_key": (400, "缺少有效的 Idempotency-Key 请求头（1 到 128 个可见字符）。"),
     "board_away": (404, "没有实时看板：没有配置消息服务（HOTLINE_REDIS_URL）。"),
@@ -70,10 +74,13 @@ class ProblemBody(BaseModel):
 class Problem(Exception):
     """Raised by a handler to answer with an error; `code` is a key of SENTENCES."""
 
-    def __init__(self, code: str, *, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, code: str, *, headers: dict[str, str] | None = None, errors: Sequence[FieldError] | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.headers = headers
+        self.errors = errors
 
 
 def problem_response(
@@ -107,7 +114,7 @@ def _response(
 
 def _on_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - registered for this class
-    return problem_response(error.code, headers=error.headers)
+    return problem_response(error.code, headers=error.headers, errors=error.errors)
 
 
 def _on_case_error(_: Request, error: Exception) -> Response:
@@ -134,6 +141,8 @@ _MESSAGES = {
     "string_too_short": "必须填写",
     "string_too_long": "太长了",
     "json_invalid": "不是有效的 JSON",
+    "value_error": "格式不对",
+    "literal_error": "请选择其中一项",
     "timezone_aware": "时间必须带时区",
 }
 

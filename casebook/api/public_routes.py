@@ -1,4 +1,7 @@
-"""The public query: how far a case is, by its number and the code that the citizen was given. Nothing else is told."""
+"""What citizens do on the public page: ask how far a case is, say how well it was done, and leave a demand.
+
+Number and query code are all that opens a case here, and nothing of it is told but its progress.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,28 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from pydantic import BaseModel, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
+from casebook import roles
 from casebook.api.attempts import AttemptLimit
+from casebook.api.deps import Deps, IdempotencyKey
 from casebook.api.knowledge_deps import PublicDeps
 from casebook.api.knowledge_schemas import CaseNumber
+from casebook.api.open311 import DEMANDS, open_matters
 from casebook.api.problems import Problem, ProblemBody
-from casebook.store.public import Locked
+from casebook.api.schemas import Text
+from casebook.handling.commands import Rate, Register
+from casebook.handling.intake import NO_PLACE
+from casebook.roles import Actor
+from casebook.store.public import Locked, Progress
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
     code: {"model": ProblemBody, "description": words}
-    for code, words in ((404, "wrong number or code"), (422, "refused"), (429, "too many wrong codes"))
+    for code, words in ((404, "wrong number or code"), (422, "refused"), (429, "too many"))
 }
 router = APIRouter(prefix="/api/v1/public", tags=["public"], responses=_PROBLEMS)
+_THE_PAGE = Actor("public", roles.CITIZEN)
+_TITLE = 30
 
 WORDS = {
     "received": "已收到，等待登记",
@@ -31,6 +43,22 @@ WORDS = {
 """What a citizen reads of each progress."""
 
 
+def _phone(text: str) -> str:
+    digits = "".join(letter for letter in text if letter not in " -－()（）")
+    if digits and not (digits.removeprefix("+").isascii() and digits.removeprefix("+").isdecimal() and len(digits) > 6):
+        raise ValueError("not a number")
+    return digits
+
+
+class Limits:
+    """How often an address may ask, rate and demand; and how many demands the page takes from everybody."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.asking = AttemptLimit(20, timedelta(minutes=1), clock)
+        self.demanding = AttemptLimit(5, timedelta(hours=1), clock)
+        self.everybody = AttemptLimit(600, timedelta(hours=1), clock)
+
+
 class ProgressQueryBody(BaseModel):
     """Case number and query code."""
 
@@ -39,17 +67,57 @@ class ProgressQueryBody(BaseModel):
 
 
 class ProgressBody(BaseModel):
-    """How far it is; `words` is for people."""
+    """How far it is; `words` is for people. `may_rate`: it was answered, and nobody has said how well."""
 
     case_no: str
     progress: Literal["received", "handling", "answered", "closed", "not_accepted"]
     words: str
     received_on: date
+    may_rate: bool
+
+
+class RatingBody(ProgressQueryBody):
+    """Whether the matter is solved, and how content the citizen is: 1 (not at all) to 5."""
+
+    solved: Literal["yes", "partly", "no"]
+    satisfied: Annotated[int, Field(ge=1, le=5)]
+    note: Annotated[Text, StringConstraints(max_length=500)] = ""
+
+
+class OfferBody(BaseModel):
+    """What the form of a demand offers."""
+
+    demands: dict[str, str]
+    matters: dict[str, list[str]]
+    regions: list[str]
+
+
+class DemandBody(BaseModel):
+    """A citizen's demand. Without a phone number nobody can call back; the progress is there all the same."""
+
+    demand: Literal["consult", "help", "complaint", "opinion", "suggestion"]
+    body: Annotated[Text, StringConstraints(min_length=10, max_length=4000)]
+    place: Annotated[Text, StringConstraints(max_length=200)] = ""
+    region: Annotated[Text, StringConstraints(max_length=32)] = ""
+    matter: Annotated[Text, StringConstraints(max_length=32)] = ""
+    name: Annotated[Text, StringConstraints(max_length=50)] = ""
+    phone: Annotated[Text, StringConstraints(max_length=30), AfterValidator(_phone)] = ""
+    consent: Literal[True]
+    """That the hotline may use name and number to handle the demand."""
+    website: Annotated[str, StringConstraints(max_length=200)] = ""
+    """Left empty by people, who do not see it."""
+
+
+class MadeBody(BaseModel):
+    """What the citizen keeps."""
+
+    case_no: str
+    query_code: str
 
 
 def install(app: FastAPI, clock: Callable[[], datetime]) -> None:
-    """Add the route and its limit: twenty queries a minute and address."""
-    app.state.public_limit = AttemptLimit(20, timedelta(minutes=1), clock)
+    """Add the routes and their limits."""
+    app.state.public_limits = Limits(clock)
     app.include_router(router)
 
 
@@ -59,23 +127,80 @@ async def public_parts(request: Request) -> PublicDeps:
     return parts
 
 
+async def _limits(request: Request) -> Limits:
+    limits: Limits = request.app.state.public_limits
+    return limits
+
+
 PublicParts = Annotated[PublicDeps, Depends(public_parts)]
+PublicLimits = Annotated[Limits, Depends(_limits)]
 
 
 @router.post("/progress")
-def progress(body: ProgressQueryBody, request: Request, parts: PublicParts) -> ProgressBody:
+def progress(body: ProgressQueryBody, request: Request, parts: PublicParts, limits: PublicLimits) -> ProgressBody:
     """How far a case is. Three wrong codes lock number and address. A POST: no log of addresses holds a code."""
+    found = _opened(body, request, parts, limits)
+    told = {"case_no": found.case_no, "progress": found.progress, "received_on": found.received_on}
+    return ProgressBody.model_validate({**told, "words": WORDS[found.progress], "may_rate": found.may_rate})
+
+
+@router.post("/ratings", status_code=204)
+def rate(body: RatingBody, request: Request, parts: PublicParts, limits: PublicLimits, key: IdempotencyKey) -> None:
+    """Say how well an answered case was done: once, and by whoever has its number and code."""
+    _opened(body, request, parts, limits)
+    command = Rate(solved=body.solved, satisfied=body.satisfied, note=body.note)
+    parts.casework.execute(body.case_no, command, version=None, actor=_THE_PAGE, idempotency_key=key)
+
+
+@router.get("/offer")
+def offer(parts: PublicParts, deps: Deps) -> OfferBody:
+    """Kinds of demands, matters by group, regions."""
+    groups: dict[str, list[str]] = {}
+    for one in open_matters(parts.catalogue):
+        # Of a broken promise the hotline has to ask which one: that is for a person to write down.
+        if one.name not in parts.casework.book.commitments:
+            groups.setdefault(one.group, []).append(one.name)
+    today = deps.clock().date()
+    regions = [one.name for one in parts.casework.book.regions if one.holds(today)]
+    return OfferBody(demands=DEMANDS, matters=groups, regions=regions)
+
+
+@router.post("/demands", status_code=201)
+def demand(
+    body: DemandBody, request: Request, parts: PublicParts, limits: PublicLimits, key: IdempotencyKey
+) -> MadeBody:
+    """Leave a demand; the same key again: the same case. Five an hour and address."""
+    if body.website:
+        raise Problem("invalid")
+    if wait_s := limits.demanding.take(address_of(request)) or limits.everybody.take(""):
+        raise Problem("too_many_demands", headers={"Retry-After": str(wait_s)})
+    command = Register(
+        demand=body.demand,
+        title=body.body.splitlines()[0][:_TITLE],
+        body=body.body,
+        place=body.place or NO_PLACE,
+        region=body.region,
+        matter=body.matter,
+        name=body.name if body.phone else "",
+        phone=body.phone,
+        anonymous=not body.phone,
+    )
+    made = parts.casework.register(command, channel="web", actor=_THE_PAGE, idempotency_key=key)
+    return MadeBody(case_no=made.case_no, query_code=made.query_code)
+
+
+def _opened(body: ProgressQueryBody, request: Request, parts: PublicDeps, limits: Limits) -> Progress:
+    """The case that number and code open. Raises Problem."""
     address = address_of(request)
     # Every query writes, as it is counted before it is judged: a flood must not reach the database of the calls.
-    if wait_s := request.app.state.public_limit.take(address):
+    if wait_s := limits.asking.take(address):
         raise Problem("too_many_queries", headers={"Retry-After": str(wait_s)})
     found = parts.query.progress(body.case_no, body.query_code, address)
     if isinstance(found, Locked):
         raise Problem("too_many_queries", headers={"Retry-After": str(found.wait_s)})
     if found is None:
         raise Problem("wrong_query")
-    told = {"case_no": found.case_no, "progress": found.progress, "received_on": found.received_on}
-    return ProgressBody.model_validate({**told, "words": WORDS[found.progress]})
+    return found
 
 
 def address_of(request: Request) -> str:

@@ -44,6 +44,10 @@ class UserBody(BaseModel):
     role: str
     unit: str
     """Code of the unit for which the person acts; empty for none."""
+    extension: str = ""
+    """Of the telephone at the person's usual desk; empty for none."""
+    must_change: bool = False
+    """The password was made by an administrator: nothing is open but its change."""
 
 
 class SessionBody(BaseModel):
@@ -54,7 +58,31 @@ class SessionBody(BaseModel):
     @classmethod
     def of(cls, user: User) -> SessionBody:
         """The session of a user."""
-        return cls(user=UserBody(name=user.name, display_name=user.display_name, role=user.role, unit=user.unit))
+        return cls(user=UserBody.model_validate(user, from_attributes=True))
+
+
+class PasswordBody(BaseModel):
+    """One's own password, old and new."""
+
+    old: Annotated[SecretStr, StringConstraints(min_length=1, max_length=256)]
+    new: Annotated[SecretStr, StringConstraints(min_length=1, max_length=256)]
+
+
+class OwnSessionBody(_FromStore):
+    """Where the person is signed in: address and browser as they were then."""
+
+    id: str
+    opened_at: datetime | None
+    expires_at: datetime
+    address: str
+    browser: str
+    current: bool = False
+
+
+class OwnSessionsBody(BaseModel):
+    """Open sessions, the latest first."""
+
+    items: list[OwnSessionBody]
 
 
 class AlertBody(_FromStore):

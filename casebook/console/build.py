@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONSOLE_DIR = Path(__file__).resolve().parent
-_SOURCES = ("src", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts", "tsconfig.json")
+_SOURCES = (
+    *("src", "public", "index.html", "public.html"),
+    *("package.json", "package-lock.json", "vite.config.ts", "tsconfig.json"),
+)
 _OLDEST_NODE = (20, 19)
 _INSTALLED = "node_modules/.installed-lock"
 

@@ -114,6 +114,14 @@ def callback(case: CaseRecord, command: do.Callback, scene: Scene) -> Outcome:
     return Outcome(tried, states.CALLBACK)
 
 
+def rate(case: CaseRecord, command: do.Rate, _: Scene) -> Outcome:
+    """Once for each answer: whoever is not content has the case handled again, and may then say so anew."""
+    guard(case.satisfied is None, "这件诉求已经评价过了，谢谢您。")
+    if not 1 <= command.satisfied <= 5:
+        raise CaseError("bad_value", "满意度是 1 到 5。")
+    return Outcome(replace(case, solved=command.solved, satisfied=command.satisfied))
+
+
 def _tried_enough(case: CaseRecord, scene: Scene) -> bool:
     limits = scene.book.deadlines
     days = [day for day in case.attempt_days.split(",") if day]

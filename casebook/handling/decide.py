@@ -46,6 +46,7 @@ _HANDLERS: dict[str, Callable[[CaseRecord, Any, Scene], Outcome]] = {
     do.ReviewOk.EVENT: closing.review_ok,
     do.ReviewBack.EVENT: closing.review_back,
     do.Callback.EVENT: closing.callback,
+    do.Rate.EVENT: closing.rate,
     do.Close.EVENT: closing.close,
     do.ProposeClose.EVENT: closing.propose_close,
     do.ConfirmClose.EVENT: closing.confirm_close,

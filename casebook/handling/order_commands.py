@@ -203,6 +203,16 @@ class Callback(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate(Command):
+    """E26 评价: what the citizen says by themselves, where no call-back asked before."""
+
+    EVENT: ClassVar[str] = "rate"
+    solved: Solved
+    satisfied: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Close(Command):
     """E19 办结."""
 

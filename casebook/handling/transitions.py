@@ -81,6 +81,8 @@ TRANSITIONS = (
     Transition("close", (states.CALLBACK,), (states.CLOSED,), (roles.CALLBACK_AGENT,)),
     Transition("propose_close", (states.CALLBACK,), (), _BACK),
     Transition("confirm_close", (states.CALLBACK,), (states.CLOSED,), _BACK),
+    # E26 评价: by number and query code, on the public page
+    Transition("rate", (states.ANSWERED, states.CLOSED), (), (roles.CITIZEN,)),
     # E20 重办
     Transition("reopen", (states.CLOSED,), (states.REWORK,), _FOR_CITIZEN),
     # E21 催办, E22 督办, 领导交办

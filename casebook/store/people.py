@@ -47,25 +47,9 @@ class People:
         code = self._book.current_unit(unit, now).code
         try:
             with self._engine.begin() as connection:
-                self._appoint(connection, code, kind, user_name, now)
+                appoint(connection, code, kind, user_name, now)
         except IntegrityError as error:
             raise CaseError("stale_version", "Somebody else was appointed at the same moment.") from error
-
-    def _appoint(self, connection: Connection, unit: str, kind: str, user_name: str, now: datetime) -> None:
-        user_id = connection.execute(select(user_.c.id).where(user_.c.name == user_name)).scalar_one_or_none()
-        if user_id is None:
-            raise CaseError("not_found", f"There is no user '{user_name}'.")
-        held = unit_post.c.to_at.is_(None)
-        # One person, one post; and one liaison a unit.
-        leaving = (unit_post.c.user_id == user_id) | ((unit_post.c.unit == unit) & (unit_post.c.kind == kind))
-        if kind == "deputy":
-            leaving = unit_post.c.user_id == user_id
-        former = connection.scalars(select(unit_post.c.user_id).where(held, leaving)).all()
-        connection.execute(update(unit_post).where(held, leaving).values(to_at=now))
-        connection.execute(update(user_).where(user_.c.id.in_(former)).values(unit=""))
-        connection.execute(insert(unit_post).values(unit=unit, kind=kind, user_id=user_id, from_at=now))
-        role = {"role": _ROLE_OF[kind]} if kind in _ROLE_OF else {}
-        connection.execute(update(user_).where(user_.c.id == user_id).values(unit=unit, **role))
 
     def posts(self, unit: str | None = None) -> list[Post]:
         """Who holds and held which post, the latest first."""
@@ -78,3 +62,27 @@ class People:
             statement = statement.where(unit_post.c.unit == unit)
         with reading(self._engine) as connection:
             return [Post(*row) for row in connection.execute(statement)]
+
+
+def appoint(connection: Connection, unit: str, kind: str, user_name: str, now: datetime) -> None:
+    """Give somebody a post within the transaction of a caller. Raises CaseError not_found."""
+    user_id = connection.execute(select(user_.c.id).where(user_.c.name == user_name)).scalar_one_or_none()
+    if user_id is None:
+        raise CaseError("not_found", f"There is no user '{user_name}'.")
+    held = unit_post.c.to_at.is_(None)
+    # One person, one post; and one liaison a unit.
+    leaving = (unit_post.c.user_id == user_id) | ((unit_post.c.unit == unit) & (unit_post.c.kind == kind))
+    if kind == "deputy":
+        leaving = unit_post.c.user_id == user_id
+    former = connection.scalars(select(unit_post.c.user_id).where(held, leaving)).all()
+    connection.execute(update(unit_post).where(held, leaving).values(to_at=now))
+    connection.execute(update(user_).where(user_.c.id.in_(former)).values(unit=""))
+    connection.execute(insert(unit_post).values(unit=unit, kind=kind, user_id=user_id, from_at=now))
+    role = {"role": _ROLE_OF[kind]} if kind in _ROLE_OF else {}
+    connection.execute(update(user_).where(user_.c.id == user_id).values(unit=unit, **role))
+
+
+def dismiss(connection: Connection, user_id: int, now: datetime) -> None:
+    """End the post that somebody holds."""
+    held = unit_post.c.to_at.is_(None) & (unit_post.c.user_id == user_id)
+    connection.execute(update(unit_post).where(held).values(to_at=now))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, delete, select, update
 
 from casebook.numbering import ZONE
 from casebook.privacy import Privacy
-from casebook.states import DISCARDED, DRAFT, MERGED, PROGRESS
+from casebook.states import ANSWERED, CLOSED, DISCARDED, DRAFT, MERGED, PROGRESS
 from casebook.store.cases import QUERY_CODE
 from casebook.store.engine import insert_for, reading
 from casebook.store.knowledge_schema import public_lock
@@ -26,6 +26,8 @@ LONGEST_LOCK = timedelta(hours=24)
 FORGET = timedelta(hours=48)
 """After so long without a wrong code, nothing is held against anybody."""
 
+RATED = (ANSWERED, CLOSED)
+"""States in which the citizen may say how well it was done."""
 OVER = ("answered", "closed", "not_accepted")
 """Progress of a case that is over."""
 
@@ -37,6 +39,8 @@ class Progress:
     case_no: str
     progress: str
     received_on: date
+    may_rate: bool
+    """Answered, and nobody has said yet whether it was well done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,9 @@ class PublicQuery:
             if locked := _hold(connection, sorted((number_key, address_key)), now):
                 return locked
             row = connection.execute(
-                select(case_.c.state, case_.c.received_at, case_.c.query_code_hmac).where(case_.c.case_no == case_no)
+                select(case_.c.state, case_.c.received_at, case_.c.satisfied, case_.c.query_code_hmac).where(
+                    case_.c.case_no == case_no
+                )
             ).first()
             # Compared also where there is no such case: the answer takes as long.
             right = self._privacy.same(query_code, row.query_code_hmac if row else "0" * 64, f"{QUERY_CODE}:{case_no}")
@@ -79,7 +85,8 @@ class PublicQuery:
                 return None
             # The address stays as it is: an own case must not buy new attempts at others.
             connection.execute(delete(public_lock).where(public_lock.c.key == number_key))
-        return Progress(case_no, PROGRESS[row.state], row.received_at.astimezone(ZONE).date())
+        may_rate = row.state in RATED and row.satisfied is None
+        return Progress(case_no, PROGRESS[row.state], row.received_at.astimezone(ZONE).date(), may_rate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -343,6 +343,12 @@ user_ = Table(
     Column("failures", Integer, nullable=False),
     Column("locked_until", UtcDateTime),
     text_column("unit", 32),
+    text_column("extension", 16),
+    # The password was made by an administrator: it opens nothing but its own change.
+    flag_column("must_change"),
+    Column("disabled_at", UtcDateTime),
+    # Counts changes, so that two administrators do not overwrite each other.
+    Column("version", Integer, nullable=False, server_default="1"),
     CheckConstraint(f"role IN ({', '.join(repr(one) for one in STAFF)})", name="role"),
 )
 
@@ -352,6 +358,38 @@ web_session = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("user_id", ForeignKey("user_.id"), nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime),
+    # Whence, so that a person knows their own sessions: address and browser.
+    text_column("address", 64),
+    text_column("browser", 200),
+)
+
+# What administrators did to accounts.
+account_event = Table(
+    "account_event",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("user_name", String(64), nullable=False),
+    Column("what", String(16), nullable=False),
+    Column("detail", String(200), nullable=False),
+)
+
+# The texts that the city's files had, one after another.
+settings_version = Table(
+    "settings_version",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("file", String(64), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("made_by", String(64), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("note", String(200), nullable=False),
+    # Two who save the same file at once: one of them is told.
+    UniqueConstraint("file", "n"),
 )
 
 outbound_call = Table(

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from call_router.desk import Desk
 from call_router.desk_line import DeskLine
 from call_router.memberships import Memberships
+from casebook.api.admin_deps import AdminDeps
 from casebook.api.app import create_app
 from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
@@ -17,7 +18,9 @@ from casebook.api.desk_parts import DeskParts
 from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
 from casebook.api.open311 import DEMANDS, open_matters
 from casebook.console.build import CONSOLE_DIR
+from casebook.store.accounts import Accounts
 from casebook.store.alerts import Alerts
+from casebook.store.calendar_years import CalendarYears
 from casebook.store.desk import DeskLog
 from casebook.store.knowledge import Knowledge
 from casebook.store.knowledge_gaps import KnowledgeGaps
@@ -26,9 +29,11 @@ from casebook.store.legs import Legs
 from casebook.store.linkage import Linkage
 from casebook.store.notices import Inbox
 from casebook.store.public import PublicCases, PublicQuery
+from casebook.store.settings_versions import CityFiles
 from casebook.store.suggestions import Suggestions
 from casebook.store.telephone_figures import TelephoneFigures
 from config import twilio
+from config.check import READERS, city_findings
 from config.linkage import platforms
 from config.notices import routes
 from config.pbx import agent_queues, manager
@@ -118,7 +123,19 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         linkage=Linkage(hotline.engine, hotline.privacy, routes(settings)),
         platforms=platforms(settings),
         linkage_secrets=settings.linkage_keys,
+        admin=admin_deps(hotline),
         board=BoardHub(settings.redis_url) if settings.redis_url else None,
+    )
+
+
+def admin_deps(hotline: Hotline) -> AdminDeps:
+    """What administrators do."""
+    return AdminDeps(
+        accounts=Accounts(hotline.engine, hotline.users, hotline.book),
+        city=CityFiles(hotline.engine, hotline.settings.city_dir, city_findings),
+        calendar=CalendarYears(hotline.engine, hotline.casework),
+        readers=READERS,
+        started_at=utc_now(),
     )
 
 

@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import math
+import shutil
 import wave
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import Engine, update
 
+from casebook.api.admin_deps import AdminDeps
 from casebook.api.app import create_app
 from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
-from casebook.api.knowledge_deps import KnowledgeDeps
+from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
+from casebook.api.open311 import DEMANDS, open_matters
 from casebook.linkage import Platform
 from casebook.privacy import Privacy
 from casebook.rulebook import load_rulebook
+from casebook.store.accounts import Accounts
 from casebook.store.alerts import Alerts, FoundAlarm, raise_alerts
+from casebook.store.calendar_years import CalendarYears
 from casebook.store.calls import SqlCallStore
 from casebook.store.casework import Casework
 from casebook.store.engine import open_engine
 from casebook.store.files import Files
 from casebook.store.linkage import Linkage
 from casebook.store.notices import Address, Inbox
+from casebook.store.public import PublicCases, PublicQuery
 from casebook.store.queries import Cases
 from casebook.store.schema import metadata, outbox
+from casebook.store.settings_versions import CityFiles
 from casebook.store.telephone_figures import TelephoneFigures
 from casebook.store.transcripts import save_transcript
 from casebook.store.users import Users
 from casebook.store.voicemails import Voicemails
+from casebook.suggest.catalogue import Catalogue
+from config.check import READERS, city_findings
 from config.settings import CITY
+from config.suggestions import load_catalogue
 from ivr.events import CaseOpened
 from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
 
@@ -62,6 +73,23 @@ def write_tone(path: Path, seconds: float, *, rate: int = 8000) -> int:
         out.setparams((1, 2, rate, 0, "NONE", ""))
         out.writeframes(frames.tobytes())
     return int(seconds * 1000)
+
+
+def copy_city(folder: Path) -> Path:
+    """A city's folder of one's own to edit; the audio is that of the original."""
+    folder.mkdir()
+    for one in CITY.iterdir():
+        if one.is_file():
+            shutil.copy(one, folder)
+        else:
+            (folder / one.name).symlink_to(one)
+    return folder
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The city's matters."""
+    return load_catalogue(CITY)[0]
 
 
 @dataclass
@@ -95,6 +123,7 @@ class Night:
             self.users.add(REVIEWER, PASSWORD, role="reviewer", display_name="王敏")
         self.recordings_dir = self.folder / "recordings"
         self.recordings_dir.mkdir()
+        self.city_dir = copy_city(self.folder / "city")
         self._made = 0
 
     def clock(self) -> datetime:
@@ -120,6 +149,20 @@ class Night:
             linkage=Linkage(self.engine, self.calls.privacy, {"linkage": (Address("in_app", "duty"),)}, self.clock),
             platforms=PLATFORMS,
             linkage_secrets={"110": ["the old secret of 110", "the new secret of 110"], "12315": ["secret of 12315"]},
+            admin=AdminDeps(
+                accounts=Accounts(self.engine, self.users, self.casework.book),
+                city=CityFiles(self.engine, self.city_dir, city_findings),
+                calendar=CalendarYears(self.engine, self.casework),
+                readers=READERS,
+                started_at=self.clock(),
+            ),
+            public=PublicDeps(
+                query=PublicQuery(self.engine, self.calls.privacy, self.clock),
+                cases=PublicCases(self.engine, DEMANDS, [one.name for one in open_matters(catalogue())]),
+                casework=self.casework,
+                catalogue=catalogue(),
+                keys={},
+            ),
             board=BoardHub(self.redis_url) if self.redis_url else None,
             knowledge=self.knowledge,
         )

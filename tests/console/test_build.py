@@ -10,7 +10,15 @@ from casebook.console.build import CONSOLE_DIR, find_node, is_fresh
 
 
 def a_console(folder: Path) -> Path:
-    for name in ("index.html", "package.json", "package-lock.json", "vite.config.ts", "tsconfig.json", "src/main.ts"):
+    for name in (
+        "index.html",
+        "public.html",
+        "package.json",
+        "package-lock.json",
+        "vite.config.ts",
+        "tsconfig.json",
+        "src/main.ts",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
         os.utime(folder / name, (1000, 1000))

@@ -1,5 +1,6 @@
 import { createApp } from 'vue'
 import App from './App.vue'
+import './shell/theme'
 import { router } from './shell/screens'
 import './styles/base.css'
 

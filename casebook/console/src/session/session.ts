@@ -21,6 +21,10 @@ export interface User {
   role: Role
   /** Code of the unit for which the person acts; empty for none. */
   unit: string
+  /** Of the telephone at the person's usual desk; empty for none. */
+  extension: string
+  /** The password was made by an administrator: nothing is open but its change. */
+  must_change: boolean
 }
 
 interface SessionBody {
@@ -58,5 +62,10 @@ export function useSession() {
     sessionStorage.clear()
   }
 
-  return { user: readonly(user), ended: readonly(ended), resume, signIn, signOut }
+  async function changePassword(old: string, wanted: string): Promise<void> {
+    await request('POST', '/session/password', { body: { old, new: wanted } })
+    if (user.value) user.value = { ...user.value, must_change: false }
+  }
+
+  return { user: readonly(user), ended: readonly(ended), resume, signIn, signOut, changePassword }
 }

@@ -52,7 +52,17 @@ export const SCREENS: readonly Screen[] = [
     ],
     load: () => import('../casework/CasesPage.vue'),
   },
+  {
+    path: '/admin',
+    rest: '/:section?',
+    title: '管理',
+    roles: ['admin', 'shift_leader'],
+    load: () => import('../admin/AdminPage.vue'),
+  },
 ]
+
+/** Everybody's own; behind the name in the header. */
+const ACCOUNT = { path: '/account', component: () => import('../session/AccountPage.vue') }
 
 /** The screens of a person. */
 export function screensOf(user: User): readonly Screen[] {
@@ -69,6 +79,7 @@ export const router: Router = createRouter({
       component: screen.load,
       meta: { screen },
     })),
+    ACCOUNT,
     { path: '/:unknown(.*)*', name: 'home', component: () => import('./HomePage.vue') },
   ],
 })
