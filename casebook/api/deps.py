@@ -60,6 +60,8 @@ class ApiDeps:
     """Without them, their routes are not there."""
     desk: DeskParts | None = None
     """What agents do with calls; None where there is no PBX: then its routes are not there."""
+    phone_origin: str = ""
+    """ws:// or wss:// origin at which browsers reach the PBX; empty where agents do not telephone in the browser."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 

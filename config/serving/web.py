@@ -19,6 +19,7 @@ from casebook.api.open311 import DEMANDS, open_matters
 from casebook.console.build import CONSOLE_DIR
 from casebook.store.alerts import Alerts
 from casebook.store.desk import DeskLog
+from casebook.store.desk_calls import DeskCalls
 from casebook.store.knowledge import Knowledge
 from casebook.store.knowledge_gaps import KnowledgeGaps
 from casebook.store.knowledge_index import KnowledgeSearch
@@ -33,6 +34,7 @@ from config.linkage import platforms
 from config.notices import routes
 from config.pbx import agent_queues, manager
 from config.serving.readiness import readiness
+from config.softphone import browser_phone, socket_origin, socket_url
 from config.suggestions import adviser
 from config.wiring import Hotline, utc_now
 from ivr.twilio.routes import beside
@@ -118,6 +120,7 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         linkage=Linkage(hotline.engine, hotline.privacy, routes(settings)),
         platforms=platforms(settings),
         linkage_secrets=settings.linkage_keys,
+        phone_origin=socket_origin(socket_url(settings)),
         board=BoardHub(settings.redis_url) if settings.redis_url else None,
     )
 
@@ -133,4 +136,15 @@ def desk_parts(hotline: Hotline) -> DeskParts:
         lambda ami: Memberships(ami, hotline.presence, agents),
     )
     extensions = frozenset(agent.extension for agent in agents)
-    return DeskParts(line, hotline.router, hotline.presence, hotline.callbacks, legs, log, extensions)
+    calls = DeskCalls(engine, hotline.privacy, hotline.cases, utc_now)
+    return DeskParts(
+        line,
+        hotline.router,
+        hotline.presence,
+        hotline.callbacks,
+        legs,
+        log,
+        extensions,
+        calls,
+        lambda extension: browser_phone(settings, extension),
+    )
