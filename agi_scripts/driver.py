@@ -16,6 +16,7 @@ import structlog
 from agi_scripts.errors import CallerGone
 from agi_scripts.hardened import HotlineAGI
 from call_router.recordings import CALL_ID, RecordingFolder, started_at
+from call_router.telephones import extension_of
 from ivr import events
 from ivr.events import DriverEvent
 from ivr.ports import NewCall
@@ -100,7 +101,7 @@ class AgiDriver:
         seq = agi.env.get("agi_arg_5", "")
         outcome: DriverEvent | None = None
         talk_s = int(_DIGITS.sub("", agi.env.get("agi_arg_7", "")) or 0)
-        agent = agi.env.get("agi_arg_3", "").removeprefix("PJSIP/")
+        agent = extension_of(agi.env.get("agi_arg_3", ""))
         match why:
             case "queue":
                 outcome = events.QueueLeft(_QUEUE_OUTCOMES.get(result, "timeout"), talk_s, agent)

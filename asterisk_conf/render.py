@@ -68,6 +68,21 @@ class Agent:
     secret: str
     memberships: tuple[Membership, ...] = (Membership("agents"),)
     static: bool = True
+    browser_secret: str = ""
+    """Password of the telephone in the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserPhones:
+    """Where browsers reach their telephones: the HTTP server of the PBX, by a WebSocket at /ws."""
+
+    host: str
+    port: int
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_port: int = 0
+    media_addresses: tuple[tuple[str, str], ...] = ()
+    """(an address of this machine, what browsers see it as): for ICE, where the two differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,8 @@ class PbxConfig:
     twilio_peers: tuple[str, ...] = ()
     """Networks from which Twilio's SIP comes, to the agents and the linked lines; none: no way in for it."""
     ami_host: str = "127.0.0.1"
+    browser_phones: BrowserPhones | None = None
+    """None: agents have telephones on their desks only."""
     agi_first_answer_s: int = 15
 
     @property
@@ -160,9 +177,14 @@ def _check(config: PbxConfig) -> None:
         str(config.prompts_dir),
         str(config.recordings_dir),
     ]
-    texts += [value for agent in config.agents for value in (agent.extension, agent.name, agent.secret)]
+    texts += [
+        value for agent in config.agents for value in (agent.extension, agent.name, agent.secret, agent.browser_secret)
+    ]
     texts += [value for trunk in config.trunks for value in (trunk.name, trunk.host)]
     texts += config.twilio_peers
+    if (web := config.browser_phones) is not None:
+        texts += [web.host, *(str(path) for path in (web.tls_certificate, web.tls_key) if path)]
+        texts += [address for pair in web.media_addresses for address in pair]
     for text in texts:
         if not _SAFE.fullmatch(text):
             raise RenderError(f"{text!r} cannot stand in the PBX's configuration")

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from call_router.calls_file import trunk_of
+from call_router.telephones import extension_of, telephone
 from casebook.privacy import mask_number
 
 Fields = Mapping[str, str]
@@ -163,24 +164,24 @@ def _called(board: Board, event: Fields, at: datetime) -> Board:
     call = board.calls.get(event.get("Uniqueid", ""))
     if call is None or call.stage not in (WAITING, RINGING):
         return board
-    return _moved(board, event, stage=RINGING, since=at, agent=event.get("Interface", ""))
+    return _moved(board, event, stage=RINGING, since=at, agent=_of(event))
 
 
 def _not_answered(board: Board, event: Fields, at: datetime) -> Board:
     call = board.calls.get(event.get("Uniqueid", ""))
-    if call is None or call.stage != RINGING or call.agent != event.get("Interface"):
+    if call is None or call.stage != RINGING or call.agent != _of(event):
         return board
     return _moved(board, event, stage=WAITING, since=at, agent="")
 
 
 def _connected(board: Board, event: Fields, at: datetime) -> Board:
-    interface, call_id = event.get("Interface", ""), event.get("Uniqueid", "")
+    interface, call_id = _of(event), event.get("Uniqueid", "")
     board = _moved(board, event, stage=TALKING, since=at, queue=event.get("Queue", ""), queued_at=None, agent=interface)
     return _with_agent(board, interface, at, call_id=call_id)
 
 
 def _completed(board: Board, event: Fields, at: datetime) -> Board:
-    interface = event.get("Interface", "")
+    interface = _of(event)
     board = _with_agent(board, interface, at, call_id="")
     call = board.calls.get(event.get("Uniqueid", ""))
     if call is None or call.stage != TALKING or call.agent != interface:
@@ -220,8 +221,13 @@ def _dialled(text: str) -> str:
 # --- agents
 
 
+def _of(event: Fields) -> str:
+    """Whose telephone an event speaks of."""
+    return telephone(event.get("Interface", "") or event.get("Location", ""))
+
+
 def _member(board: Board, event: Fields, at: datetime) -> Board:
-    interface = event.get("Interface", "") or event.get("Location", "")
+    interface = _of(event)
     if not interface:
         return board
     known = board.agents.get(interface)
@@ -253,7 +259,7 @@ def _state_of(event: Fields) -> tuple[str, str]:
 
 
 def _removed(board: Board, event: Fields, _at: datetime) -> Board:
-    agent = board.agents.get(event.get("Interface", ""))
+    agent = board.agents.get(_of(event))
     if agent is None:
         return board
     queues = tuple(queue for queue in agent.queues if queue != event.get("Queue"))
@@ -361,8 +367,9 @@ def _call_of(row: Fields, channels: list[Fields], at: datetime) -> LiveCall | No
 
 
 def _interface(row: Fields) -> str:
-    """PJSIP/1001 of the channel PJSIP/1001-0000002a."""
-    return row.get("Channel", "").rpartition("-")[0]
+    """PJSIP/1001 of the channels PJSIP/1001-0000002a and Local/1001@agent-phones-0000002a;1."""
+    name = row.get("Channel", "")
+    return telephone(name) if extension_of(name) else name.rpartition("-")[0]
 
 
 def _began(duration: str, at: datetime) -> datetime | None:

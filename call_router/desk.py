@@ -17,6 +17,7 @@ from typing import Literal
 from call_router.ami import Ami, AmiError, Fields
 from call_router.leg_events import CALLBACK_ACTION, LEG_ACTION
 from call_router.plan import CallRouter
+from call_router.telephones import BROWSER, extension_of, interface
 from casebook.errors import CaseError
 from casebook.store.desk import DeskAction, DeskLog
 from casebook.store.legs import LegRow, Legs
@@ -82,7 +83,7 @@ class Desk:
         variables = self._dial(leg) | {
             "HL_LEG": key,
             "HL_HANDOVER": self._router.directory.lines[line].handover,
-            "HL_BACK": f"PJSIP/{extension}",
+            "HL_BACK": interface(extension),
             "HL_LAST": last_legs[0].number if last_legs else "agents",
             "HL_LAST_S": str(last_legs[0].timeout_s if last_legs else 120),
         }
@@ -164,6 +165,41 @@ class Desk:
 
     # --- during a call
 
+    async def calls_at(self, extension: str) -> dict[str, bool]:
+        """The citizens' calls at an agent's telephones, and whether each was answered there (else it rings)."""
+        found: dict[str, bool] = {}
+        for one in await self._channels():
+            if one.name.startswith("PJSIP/") and extension_of(one.name) == extension:
+                call_id = await self._ami_variable(one, "HOTLINE_CALL")
+                if call_id:
+                    found[call_id] = found.get(call_id, False) or one.up
+        return found
+
+    async def retake(self, extension: str, actor: str) -> str:
+        """Ring the browser again with the citizen's call, after its page was loaded anew and lost the sound.
+
+        The citizen waits with music meanwhile.
+        """
+        talk = await self._talk(extension)
+        variables = [f"HL_ROOM={talk.call_id}", f"__HOTLINE_CALL={talk.call_id}"]
+        variables += [f"PJSIP_HEADER(add,X-Hotline-Call)={talk.call_id}"]
+        if talk.citizen.context != "hotline-room":
+            await self._move(talk.citizen, "hotline-room", talk.agent, "agent-free")
+        else:
+            await self._act("Hangup", Channel=talk.agent.name, Cause="16")
+        await self._act(
+            "Originate",
+            Channel=f"PJSIP/{extension}{BROWSER}",
+            Context="party-room",
+            Exten="s",
+            Priority="1",
+            CallerID="12345",
+            Timeout="30000",
+            Async="true",
+            Variable=variables,
+        )
+        return await self._done(talk, actor, "retake")
+
     async def hold(self, extension: str, actor: str) -> str:
         """The citizen hears music until the agent comes back."""
         talk = await self._talk(extension)
@@ -200,7 +236,7 @@ class Desk:
         joins = how == "barge" and talk.agent.context in _IN_ROOM
         spies = {"Application": "ChanSpy", "Data": f"{talk.agent.name},{_SPY[how]}"}
         meets = {"Context": "party-room", "Exten": "s", "Priority": "1", "Variable": f"HL_ROOM={talk.call_id}"}
-        await self._act("Originate", Channel=f"PJSIP/{supervisor}", Async="true", **(meets if joins else spies))
+        await self._act("Originate", Channel=interface(supervisor), Async="true", **(meets if joins else spies))
         return await self._done(talk, actor, how, agent=extension)
 
     async def call_back(self, extension: str, task_id: int, number: str, trunk: str, our: str, actor: str) -> None:
@@ -214,7 +250,7 @@ class Desk:
         await self._act(
             "Originate",
             action_id=f"{CALLBACK_ACTION}{task_id}-{actor}",
-            Channel=f"PJSIP/{extension}",
+            Channel=interface(extension),
             Context="callback",
             Exten="s",
             Priority="1",
@@ -227,14 +263,10 @@ class Desk:
 
     async def _talk(self, extension: str) -> Talk:
         """The agent's conversation as the PBX has it now."""
-        try:
-            events = await self._ami.list_action("CoreShowChannels", "CoreShowChannelsComplete")
-        except AmiError as error:
-            raise CaseError("pbx_away", "The PBX cannot be asked now.") from error
-        channels = [Channel.of(event) for event in events if event.get("Event") == "CoreShowChannel"]
+        channels = await self._channels()
         by_id = {channel.unique_id: channel for channel in channels}
         for agent in channels:
-            if agent.name.startswith(f"PJSIP/{extension}-") and agent.up:
+            if agent.up and agent.name.startswith("PJSIP/") and extension_of(agent.name) == extension:
                 call_id = await self._ami_variable(agent, "HOTLINE_CALL")
                 citizen = by_id.get(call_id)
                 if citizen is not None and citizen is not agent:
@@ -244,6 +276,13 @@ class Desk:
                     other = next(others, None)
                     return Talk(call_id, citizen, agent, other)
         raise CaseError("no_call", f"{extension} has no call.")
+
+    async def _channels(self) -> list[Channel]:
+        try:
+            events = await self._ami.list_action("CoreShowChannels", "CoreShowChannelsComplete")
+        except AmiError as error:
+            raise CaseError("pbx_away", "The PBX cannot be asked now.") from error
+        return [Channel.of(event) for event in events if event.get("Event") == "CoreShowChannel"]
 
     async def _consulting(self, extension: str) -> Talk:
         talk = await self._talk(extension)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from call_router.ami import Ami, AmiError, Fields
+from call_router.telephones import extension_of, interface, state_interface
 from casebook.store.presence import AgentState, Presence
 
 _SYNC_S = 5.0
@@ -47,7 +48,7 @@ class Change:
 
 
 Members = Mapping[tuple[str, str], Member]
-"""By queue and interface ("PJSIP/1001")."""
+"""By queue and interface (telephones.interface)."""
 
 
 def wanted(agents: Iterable[AgentQueues], states: Mapping[str, AgentState]) -> dict[tuple[str, str], Member]:
@@ -60,28 +61,31 @@ def wanted(agents: Iterable[AgentQueues], states: Mapping[str, AgentState]) -> d
             continue
         reason = "" if word == "ready" else (state.reason if state and state.reason else word)
         for queue, penalty in agent.queues:
-            members[queue, f"PJSIP/{agent.extension}"] = Member(word != "ready", reason, penalty, agent.static)
+            members[queue, interface(agent.extension)] = Member(word != "ready", reason, penalty, agent.static)
     return members
 
 
 def changes(target: Members, actual: Members, names: Mapping[str, str]) -> list[Change]:
     """What turns `actual` into `target`; nothing for what agrees. `names` are the agents' by interface."""
     found = []
-    for (queue, interface), member in target.items():
-        now = actual.get((queue, interface))
-        fields = {"Queue": queue, "Interface": interface}
+    for (queue, telephones), member in target.items():
+        now = actual.get((queue, telephones))
+        fields = {"Queue": queue, "Interface": telephones}
         if now is None and not member.static:
-            fields |= {"Penalty": str(member.penalty), "MemberName": names.get(interface, interface)}
-            fields |= {"StateInterface": interface, "Paused": "true" if member.paused else "false"}
+            fields |= {"Penalty": str(member.penalty), "MemberName": names.get(telephones, telephones)}
+            fields |= {
+                "StateInterface": state_interface(extension_of(telephones)),
+                "Paused": "true" if member.paused else "false",
+            }
             found.append(Change("QueueAdd", fields))
             now = Member(member.paused, "", member.penalty)
         if now and (now.paused, now.reason) != (member.paused, member.reason):
             word = {"Paused": "true" if member.paused else "false", "Reason": member.reason}
-            found.append(Change("QueuePause", {"Queue": queue, "Interface": interface, **word}))
+            found.append(Change("QueuePause", {"Queue": queue, "Interface": telephones, **word}))
     found += [
-        Change("QueueRemove", {"Queue": queue, "Interface": interface})
-        for (queue, interface), member in actual.items()
-        if (queue, interface) not in target and not member.static
+        Change("QueueRemove", {"Queue": queue, "Interface": telephones})
+        for (queue, telephones), member in actual.items()
+        if (queue, telephones) not in target and not member.static
     ]
     return found
 
@@ -93,7 +97,7 @@ class Memberships:
         self._ami = ami
         self._presence = presence
         self._agents = tuple(agents)
-        self._names = {f"PJSIP/{agent.extension}": agent.name for agent in self._agents}
+        self._names = {interface(agent.extension): agent.name for agent in self._agents}
         self._log = structlog.get_logger()
 
     async def run(self) -> None:

@@ -21,6 +21,7 @@ from call_router.ami import Ami, AmiError, Fields
 from call_router.calls_file import CallsFile
 from call_router.conversations import Conversations
 from call_router.recordings import CALL_ID, SPOOL, RecordingFolder, parse_name, started_at
+from call_router.telephones import extension_of
 from casebook.store.intake import CallIntake
 from casebook.store.legs import Legs
 from ivr import events
@@ -234,7 +235,7 @@ def _reached(event: Fields) -> DriverEvent | None:
     """How far the call had come when the caller hung up, from the hang-up handler's variables."""
     why, dialled = event.get("Why"), event.get("Dialstatus") == "ANSWER"
     talk_s = int(event["Talk"]) if event.get("Talk", "").isdecimal() else 0
-    agent = event.get("Member", "").removeprefix("PJSIP/")
+    agent = extension_of(event.get("Member", ""))
     if why == "dial":
         return events.DialEnded("answered", talk_s) if dialled else None
     if why in ("xfer", "room", "back") or (why == "queue" and agent):

@@ -15,6 +15,7 @@ from config.agents import AgentFileEntry, load_agents
 from config.linkage import platforms
 from config.secrets_store import make_secret
 from config.settings import Settings, SettingsError
+from config.softphone import browser_phones, browser_secret
 
 RESERVE_PENALTY = 5
 """Penalty of agents who have not the queue's skill: rung when nobody who has it is free."""
@@ -43,6 +44,7 @@ def pbx_config(settings: Settings) -> PbxConfig:
         queues=tuple(PbxQueue(name, queue.weight) for name, queue in directory.queues.items()),
         trunks=_trunks(settings),
         allow_anonymous=settings.sip_anonymous,
+        browser_phones=browser_phones(settings),
         twilio_peers=tuple(peer.strip() for peer in settings.twilio_peers.split(",") if peer.strip()),
     )
 
@@ -61,6 +63,7 @@ def telephones(settings: Settings, directory: Directory) -> tuple[Agent, ...]:
             make_secret(settings.data_dir, f"agent-{entry.extension}", 20)[0],
             queues_of(entry, directory),
             static=entry.duty == "phone",
+            browser_secret=browser_secret(settings, entry.extension),
         )
         for entry in load_agents(settings.city_dir)
     )

@@ -72,6 +72,17 @@ class Settings(BaseSettings):
     """Certificate of whoever signed the PBX's: the manager interface is then spoken over TLS."""
     system_name: str = "lyg1"
     """Name of this PBX in call ids: two PBXs of one line must differ."""
+    browser_phones: bool = True
+    """Agents may telephone in the browser; the PBX then listens for them (config/softphone.py)."""
+    browser_phone_host: str = "127.0.0.1"
+    browser_phone_port: int = Field(default=8088, ge=1, le=65535)
+    browser_phone_url: str = ""
+    """ws:// or wss:// address at which browsers reach the PBX; empty: its own address."""
+    browser_phone_tls_cert: Path | None = None
+    browser_phone_tls_key: Path | None = None
+    """With both the PBX itself speaks TLS at the port after BROWSER_PHONE_PORT; else a proxy does, or nobody."""
+    browser_phone_media: str = ""
+    """ours=seen, comma-separated: addresses of the PBX, and what browsers reach them by where that is another one."""
     trunks: str = ""
     """name=host:port, comma-separated: where the trunks of lines.yaml lead."""
 

@@ -13,6 +13,7 @@ from casebook.api import (
     board_routes,
     case_routes,
     console_routes,
+    desk_call_routes,
     desk_routes,
     health_routes,
     knowledge_routes,
@@ -72,6 +73,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     for routes in _ROUTES:
         app.include_router(routes.router)
     if deps.desk is not None:
+        app.include_router(desk_call_routes.router)
         app.include_router(desk_routes.router)
     if deps.knowledge is not None:
         app.include_router(knowledge_routes.router)
@@ -87,5 +89,5 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.add_middleware(SameOriginOnly, prefixes=("/api/",))
     app.add_middleware(LastResort)
     app.add_middleware(MeasureRequests, metrics=HttpMetrics(deps.registry))
-    app.add_middleware(SecurityHeaders, https=deps.cookie_secure)
+    app.add_middleware(SecurityHeaders, https=deps.cookie_secure, phone_origin=deps.phone_origin)
     return app

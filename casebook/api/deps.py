@@ -63,6 +63,8 @@ class ApiDeps:
     """What agents do with calls; None where there is no PBX: then its routes are not there."""
     admin: AdminDeps | None = None
     """Without it, the routes of administration are not there."""
+    phone_origin: str = ""
+    """ws:// or wss:// origin at which browsers reach the PBX; empty where agents do not telephone in the browser."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 

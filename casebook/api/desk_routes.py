@@ -41,7 +41,7 @@ from casebook.api.problems import Problem, ProblemBody
 from casebook.errors import CaseError
 from casebook.store.users import User
 
-_PROBLEMS: dict[int | str, dict[str, object]] = {
+PROBLEMS: dict[int | str, dict[str, object]] = {
     code: {"model": ProblemBody, "description": words}
     for code, words in (
         (401, "not signed in"),
@@ -52,7 +52,7 @@ _PROBLEMS: dict[int | str, dict[str, object]] = {
         (503, "the PBX is away"),
     )
 }
-router = APIRouter(prefix="/api/v1/desk", tags=["desk"], responses=_PROBLEMS)
+router = APIRouter(prefix="/api/v1/desk", tags=["desk"], responses=PROBLEMS)
 _AGENTS = ("agent", "shift_leader", "admin")
 _LEADERS = ("shift_leader", "admin")
 Id = Annotated[int, Path(ge=1, le=2**53)]
@@ -80,16 +80,22 @@ Agent = Annotated[User, Depends(_agent)]
 Leader = Annotated[User, Depends(_leader)]
 
 
-def _extension(user: User, parts: DeskParts) -> str:
-    """Where the agent sits."""
-    for state in parts.presence.states().values():
-        if state.user_name == user.name and state.state != "out":
-            return state.extension
-    raise Problem("not_at_desk")
+def sits_at(user: User, parts: DeskParts) -> str:
+    """Where the agent sits; empty for nowhere."""
+    states = parts.presence.states().values()
+    return next((one.extension for one in states if one.user_name == user.name and one.state != "out"), "")
 
 
-def _do(parts: DeskParts, user: User, work: Callable[[Desk, str], Awaitable[str]]) -> DoneBody:
-    extension = _extension(user, parts)
+def extension_of_user(user: User, parts: DeskParts) -> str:
+    """Where the agent sits. Raises Problem not_at_desk."""
+    extension = sits_at(user, parts)
+    if not extension:
+        raise Problem("not_at_desk")
+    return extension
+
+
+def desk_action(parts: DeskParts, user: User, work: Callable[[Desk, str], Awaitable[str]]) -> DoneBody:
+    extension = extension_of_user(user, parts)
     return DoneBody(call_id=parts.line.do(lambda desk: work(desk, extension)))
 
 
@@ -99,7 +105,10 @@ def _do(parts: DeskParts, user: User, work: Callable[[Desk, str], Awaitable[str]
 @router.get("/agents")
 def agents(_: Agent, parts: Parts) -> AgentListBody:
     """Agents' states."""
-    return AgentListBody(items=[AgentBody.model_validate(state) for state in parts.presence.states().values()])
+    states = parts.presence.states().values()
+    return AgentListBody(
+        items=[AgentBody.model_validate(state) for state in states], extensions=sorted(parts.extensions)
+    )
 
 
 @router.post("/login")
@@ -121,7 +130,7 @@ def login(body: LoginBody, user: Agent, parts: Parts, deps: Deps, _key: Idempote
 @router.post("/state")
 def change_state(body: StateBody, user: Agent, parts: Parts, deps: Deps, _key: IdempotencyKey) -> AgentBody:
     """Pause with a reason (示忙), be ready (示闲), wrap up (话后整理), or log out (签出)."""
-    extension = _extension(user, parts)
+    extension = extension_of_user(user, parts)
     parts.presence.set(extension, user.name, body.state, body.reason, deps.clock())
     parts.line.refresh_queues()
     return AgentBody.model_validate(parts.presence.states()[extension])
@@ -150,67 +159,67 @@ def lines(_: Agent, parts: Parts, deps: Deps) -> LineListBody:
 @router.post("/call/transfer")
 def transfer(body: ToLineBody, user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Hand the citizen to a line (直接转接); unanswered, the citizen comes back."""
-    return _do(parts, user, lambda desk, extension: desk.blind(extension, body.line, user.name))
+    return desk_action(parts, user, lambda desk, extension: desk.blind(extension, body.line, user.name))
 
 
 @router.post("/call/consult")
 def consult(body: ToLineBody, user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Ask a line while the citizen waits (咨询转接)."""
-    return _do(parts, user, lambda desk, extension: desk.consult(extension, body.line, user.name))
+    return desk_action(parts, user, lambda desk, extension: desk.consult(extension, body.line, user.name))
 
 
 @router.post("/call/complete")
 def complete(user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Give the citizen to the line that was asked."""
-    return _do(parts, user, lambda desk, extension: desk.complete(extension, user.name))
+    return desk_action(parts, user, lambda desk, extension: desk.complete(extension, user.name))
 
 
 @router.post("/call/return")
 def come_back(user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Be with the citizen again, after holding or asking."""
-    return _do(parts, user, lambda desk, extension: desk.come_back(extension, user.name))
+    return desk_action(parts, user, lambda desk, extension: desk.come_back(extension, user.name))
 
 
 @router.post("/call/three")
 def three(body: ThreeBody, user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """A three-party call (三方通话)."""
-    return _do(parts, user, lambda desk, extension: desk.three(extension, body.line or "", user.name))
+    return desk_action(parts, user, lambda desk, extension: desk.three(extension, body.line or "", user.name))
 
 
 @router.post("/call/leave")
 def leave(user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Leave a three-party call to the other two."""
-    return _do(parts, user, lambda desk, extension: desk.leave(extension, user.name))
+    return desk_action(parts, user, lambda desk, extension: desk.leave(extension, user.name))
 
 
 @router.post("/call/hold")
 def hold(user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Let the citizen wait with music; `return` ends it."""
-    return _do(parts, user, lambda desk, extension: desk.hold(extension, user.name))
+    return desk_action(parts, user, lambda desk, extension: desk.hold(extension, user.name))
 
 
 @router.post("/call/mute")
 def mute(body: SwitchBody, user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Nobody hears the agent (静音), or everybody again."""
-    return _do(parts, user, lambda desk, extension: desk.mute(extension, user.name, muted=body.on))
+    return desk_action(parts, user, lambda desk, extension: desk.mute(extension, user.name, muted=body.on))
 
 
 @router.post("/call/recording-pause")
 def pause_recording(body: SwitchBody, user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Keep a sensitive part out of the recording."""
-    return _do(parts, user, lambda desk, extension: desk.pause_recording(extension, user.name, paused=body.on))
+    return desk_action(parts, user, lambda desk, extension: desk.pause_recording(extension, user.name, paused=body.on))
 
 
 @router.post("/call/end")
 def end(body: EndBody, user: Agent, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """End a call for the caller's conduct (规范挂断), with a reason."""
-    return _do(parts, user, lambda desk, extension: desk.end(extension, user.name, body.reason))
+    return desk_action(parts, user, lambda desk, extension: desk.end(extension, user.name, body.reason))
 
 
 @router.post("/agents/{extension}/supervise")
 def supervise(extension: Extension, body: SuperviseBody, user: Leader, parts: Parts, _key: IdempotencyKey) -> DoneBody:
     """Listen in (监听), whisper (密语) or barge (强插), by the shift leader's own telephone."""
-    return _do(parts, user, lambda desk, own: desk.supervise(own, extension, body.how, user.name))
+    return desk_action(parts, user, lambda desk, own: desk.supervise(own, extension, body.how, user.name))
 
 
 @router.get("/calls/{call_id}")
@@ -241,7 +250,7 @@ def call_back(task_id: Id, user: Agent, parts: Parts, deps: Deps, _key: Idempote
 
     409 where this agent's last attempt is less than a minute old: a request that is sent twice rings once.
     """
-    extension = _extension(user, parts)
+    extension = extension_of_user(user, parts)
     outgoing = parts.router.directory.outgoing
     if outgoing is None:
         raise Problem("closed")

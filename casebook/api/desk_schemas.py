@@ -44,6 +44,8 @@ class AgentListBody(BaseModel):
     """Everybody who logged in or paused."""
 
     items: list[AgentBody]
+    extensions: list[str]
+    """The telephones at which an agent may sit."""
 
 
 class LineBody(BaseModel):

@@ -36,7 +36,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(self), payment=(), usb=()",
 }
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -72,9 +72,13 @@ class LastResort:
 class SecurityHeaders:
     """Strict headers on every response; API responses are never cached."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, phone_origin: str = "") -> None:
         self._app = app
         self._headers = dict(_HEADERS)
+        if phone_origin:
+            # The telephone in the browser speaks SIP with the PBX: the one address beside our own.
+            allowed = CONTENT_SECURITY_POLICY.replace("connect-src 'self'", f"connect-src 'self' {phone_origin}")
+            self._headers["Content-Security-Policy"] = allowed
         if https:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 

@@ -114,3 +114,24 @@ conversation = Table(
     Column("sha256", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
+
+# An agent's share of a call: what came of it. Several cases may come of one call; the first one is kept here.
+DESK_CALL_OPEN = text("closed_at IS NULL")
+desk_call = Table(
+    "desk_call",
+    metadata,
+    Column("call_id", String(64), primary_key=True),
+    Column("user_name", String(64), primary_key=True),
+    Column("extension", String(16), nullable=False),
+    Column("answered_at", UtcDateTime, nullable=False),
+    Column("disposition", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("case_no", String(20)),
+    Column("closed_at", UtcDateTime),
+)
+Index(
+    "ix_desk_call_open",
+    desk_call.c.user_name,
+    sqlite_where=DESK_CALL_OPEN,
+    postgresql_where=DESK_CALL_OPEN,
+)

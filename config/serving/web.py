@@ -22,6 +22,7 @@ from casebook.store.accounts import Accounts
 from casebook.store.alerts import Alerts
 from casebook.store.calendar_years import CalendarYears
 from casebook.store.desk import DeskLog
+from casebook.store.desk_calls import DeskCalls
 from casebook.store.knowledge import Knowledge
 from casebook.store.knowledge_gaps import KnowledgeGaps
 from casebook.store.knowledge_index import KnowledgeSearch
@@ -38,6 +39,7 @@ from config.linkage import platforms
 from config.notices import routes
 from config.pbx import agent_queues, manager
 from config.serving.readiness import readiness
+from config.softphone import browser_phone, socket_origin, socket_url
 from config.suggestions import adviser
 from config.wiring import Hotline, utc_now
 from ivr.twilio.routes import beside
@@ -124,6 +126,7 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         platforms=platforms(settings),
         linkage_secrets=settings.linkage_keys,
         admin=admin_deps(hotline),
+        phone_origin=socket_origin(socket_url(settings)),
         board=BoardHub(settings.redis_url) if settings.redis_url else None,
     )
 
@@ -150,4 +153,15 @@ def desk_parts(hotline: Hotline) -> DeskParts:
         lambda ami: Memberships(ami, hotline.presence, agents),
     )
     extensions = frozenset(agent.extension for agent in agents)
-    return DeskParts(line, hotline.router, hotline.presence, hotline.callbacks, legs, log, extensions)
+    calls = DeskCalls(engine, hotline.privacy, hotline.cases, utc_now)
+    return DeskParts(
+        line,
+        hotline.router,
+        hotline.presence,
+        hotline.callbacks,
+        legs,
+        log,
+        extensions,
+        calls,
+        lambda extension: browser_phone(settings, extension),
+    )

@@ -24,6 +24,7 @@ from casebook.api.desk_parts import DeskParts
 from casebook.store.callbacks import Callbacks, book
 from casebook.store.calls import insert_call
 from casebook.store.desk import DeskLog
+from casebook.store.desk_calls import DeskCalls
 from casebook.store.legs import Legs
 from casebook.store.presence import Presence
 from ivr.ports import NewCall
@@ -52,7 +53,8 @@ class Room:
             lambda ami: Memberships(ami, self.presence, ()),
         )
         extensions = frozenset({"1001", "1002"})
-        parts = DeskParts(self.line, router, self.presence, self.callbacks, self.legs, self.log, extensions)
+        calls = DeskCalls(engine, self.night.calls.privacy, self.night.cases, self.night.clock)
+        parts = DeskParts(self.line, router, self.presence, self.callbacks, self.legs, self.log, extensions, calls)
         self.app = create_app(replace(self.night.deps(), desk=parts))
         self.line.start()
 

@@ -49,6 +49,7 @@ class TestLine:
             "HOTLINE_SIP_PORT": str(free_port(SOCK_DGRAM)),
             "HOTLINE_AMI_PORT": str(free_port()),
             "HOTLINE_HTTP_PORT": str(free_port()),
+            "HOTLINE_BROWSER_PHONE_PORT": str(free_port()),
             "HOTLINE_AGI_SERVERS": ",".join(f"127.0.0.1:{port}" for port in agi),
             "HOTLINE_RTP_PORTS": f"{rtp}-{rtp + 3998}",
             "HOTLINE_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",

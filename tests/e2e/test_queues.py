@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from call_router.telephones import interface
 from casebook.store.legs import Legs
 from casebook.store.presence import State
 from casebook.store.router_tables import callback_task
@@ -171,7 +172,7 @@ def test_a_restart_in_the_middle_of_twenty_queued_calls_leaves_the_truth(
     agent = AgentPhone(tmp_path, line.settings.sip_port, "1001", secret, talk_ms=120_000)
     says(line, "1002", "ready")
     says(line, "1003", "paused", "午餐")
-    wanted = {"PJSIP/1001": (False, ""), "PJSIP/1002": (False, ""), "PJSIP/1003": (True, "午餐")}
+    wanted = {interface("1001"): (False, ""), interface("1002"): (False, ""), interface("1003"): (True, "午餐")}
     try:
         line.wait(lambda: available(line, "1001"), 40, "the agent is not registered")
         line.wait(lambda: members(line) == wanted, 30, "the queue does not know its agents")
@@ -184,7 +185,7 @@ def test_a_restart_in_the_middle_of_twenty_queued_calls_leaves_the_truth(
         process.wait()
         line.start("pbx")
         since = utc_now()
-        now = {"PJSIP/1001": (False, ""), "PJSIP/1003": (True, "午餐")}
+        now = {interface("1001"): (False, ""), interface("1003"): (True, "午餐")}
         line.wait(lambda: members(line) == now and ended(line) == QUEUED + 1, 40, "the picture is wrong")
         took_s = (utc_now() - since).total_seconds()
         print(f"true again {took_s:.1f} s after the PBX was back (goal: {TRUE_AGAIN_S} s)")  # noqa: T201 - wanted

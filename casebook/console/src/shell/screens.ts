@@ -15,6 +15,7 @@ export interface Screen {
 
 /** In the order of the navigation; whoever signs in begins with the first that is theirs. */
 export const SCREENS: readonly Screen[] = [
+  { path: '/desk', title: '坐席工作台', roles: ['agent', 'shift_leader'], load: () => import('../desk/DeskPage.vue') },
   {
     path: '/voicemails',
     rest: '/:caseNo?',
