@@ -22,6 +22,7 @@ from casebook.api import (
     problems,
     public_routes,
     session_routes,
+    statistics_routes,
     suggestion_routes,
     voicemail_routes,
 )
@@ -43,6 +44,7 @@ _ROUTES = (
     alert_routes,
     case_routes,
     board_routes,
+    statistics_routes,
     linkage_routes,
     health_routes,
     # The console answers whatever nobody else does.

@@ -66,6 +66,9 @@ Index("uq_order__open_lead", order_.c.case_id, unique=True, sqlite_where=_IS_OPE
 # A unit's work list, and whatever is due.
 Index("ix_order__open", order_.c.unit, order_.c.due_at, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN)
 Index("ix_order__unit", order_.c.unit, order_.c.dispatched_at)
+# What indicators find a period's orders by.
+for _moment in (order_.c.dispatched_at, order_.c.due_at, order_.c.sign_due_at, order_.c.ended_at):
+    Index(f"ix_order__{_moment.name}", _moment)
 
 citizen = Table(
     "citizen",

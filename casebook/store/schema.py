@@ -24,6 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -232,6 +233,7 @@ case_ = Table(
 )
 Index("ix_case__state", case_.c.state, case_.c.id)
 Index("ix_case__citizen_id", case_.c.citizen_id, case_.c.registered_at)
+Index("ix_case__registered_at", case_.c.registered_at)
 Index("ix_case__matter", case_.c.matter, case_.c.region, case_.c.registered_at)
 Index(
     "ix_case__master_no",
@@ -258,6 +260,8 @@ event = Table(
     UniqueConstraint("case_id", "seq"),
 )
 Index("ix_event_at", event.c.at, event.c.type)
+_IS_OUTCOME = text("type IN ('callback', 'reopen', 'close', 'confirm_close')")
+Index("ix_event_outcome", event.c.at, sqlite_where=_IS_OUTCOME, postgresql_where=_IS_OUTCOME)
 
 alert = Table(
     "alert",
@@ -420,4 +424,16 @@ access_log = Table(
     Column("what", String(32), nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+)
+
+# What `hotline db verify` found, each time.
+verification = Table(
+    "verification",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("cases", Integer, nullable=False),
+    Column("findings", Integer, nullable=False),
+    text_column("first_finding", 200),
 )

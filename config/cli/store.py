@@ -14,6 +14,7 @@ from casebook.rulebook import city_day
 from casebook.store.calendar import load_calendar
 from casebook.store.people import KINDS
 from casebook.store.recounting import correct_year, read_days
+from casebook.store.statistics import keep_verification
 from casebook.store.verify import backup as copy_database
 from casebook.store.verify import make_anchor, verify_chains
 from casebook.store.verify import rebuild as rebuild_case
@@ -49,7 +50,9 @@ def backup(target: Annotated[Path, typer.Argument(help="The file to write.")]) -
 def verify() -> None:
     """Check every case's history, and that its rows are what the history makes of them."""
     with context.hotline() as parts:
+        began_at = utc_now()
         findings = verify_chains(parts.engine)
+        keep_verification(parts.engine, began_at, utc_now(), findings)
     for finding in findings:
         typer.echo(str(finding), err=True)
     if findings:
