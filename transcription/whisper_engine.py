@@ -56,7 +56,8 @@ class WhisperTranscriber:
         spans = found.spans
         if spans and found.duration_ms <= _WINDOW_MS:
             # One window costs the same however short the sound in it is, and silence around a voice does it good.
-            spans = (Span(0, found.duration_ms),)
+            # To the very end: a duration leaves out what follows its last whole millisecond.
+            spans = (Span(0, found.duration_ms + 1),)
         gain = found.gain(_LIFTED_DBFS, only_below_dbfs=_SOFT_DBFS)
         words = [word for span in spans for part in _cut(span) for word in self._words(path, found.rate, part, gain)]
         return Transcript(
