@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """The server over an empty night."""
-    night = Night(tmp_path, console_dir=CONSOLE_DIR / "dist")
+    with serving(Night(tmp_path, console_dir=CONSOLE_DIR / "dist")) as made:
+        yield made
+
+
+@contextmanager
+def serving(night: Night) -> Iterator[Desk]:
+    """The server over a night."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(night.app(), host="127.0.0.1", port=port, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -74,8 +81,10 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(width: int = 1366, height: int = 768) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", timezone_id="UTC")
+    def open_page(width: int = 1366, height: int = 768, *, bypass_csp: bool = False) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale="zh-CN", timezone_id="UTC", bypass_csp=bypass_csp
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
@@ -103,10 +112,10 @@ def page(new_page: Callable[..., Page]) -> Page:
     return new_page()
 
 
-def sign_in(page: Page, desk: Desk) -> None:
-    """Sign the reviewer in."""
+def sign_in(page: Page, desk: Desk, name: str = REVIEWER) -> None:
+    """Sign a reviewer in."""
     page.goto(desk.url)
-    page.get_by_label("用户名").fill(REVIEWER)
+    page.get_by_label("用户名").fill(name)
     page.get_by_label("密码").fill(PASSWORD)
     page.get_by_role("button", name="登录").click()
     page.get_by_role("heading", name="夜间留言").wait_for()

@@ -104,7 +104,7 @@ def test_an_alert_is_answered_from_the_voicemail_too(desk: Desk, page: Page) -> 
     sign_in(page, desk)
     open_case(page, case_no)
     own = page.get_by_role("article").get_by_role("region", name="预警", exact=True)
-    own.get_by_role("button", name="从“找火”听").click()
+    own.get_by_role("button", name="从这里听：“找火”").click()
     assert position_s(page) == 0.8
     own.get_by_role("button", name="处置：火情").click()
     own.get_by_label("处置情况").fill("回拨核实，是误报")
@@ -185,9 +185,10 @@ def test_the_list_marks_alerts_in_words_and_puts_the_worst_first(desk: Desk, pag
     expect(row(page, oldest)).to_contain_text("风险预警 群体性事件")
     expect(row(page, complaint)).to_contain_text("预警已处置 燃气泄漏")
     expect(row(page, newest)).not_to_contain_text("预警")
-    assert rows(page).first.get_attribute("id") == f"voicemail-{newest}"
+    page.get_by_label("次序").select_option("newest")
+    expect(rows(page).first).to_have_attribute("id", f"voicemail-{newest}")
 
-    page.get_by_label("预警优先").check()
+    page.get_by_label("次序").select_option("worst")
     worst_first = [f"voicemail-{case_no}" for case_no in (withheld, oldest, complaint, newest)]
     expect(rows(page).first).to_have_attribute("id", worst_first[0])
     assert [one.get_attribute("id") for one in rows(page).all()] == worst_first

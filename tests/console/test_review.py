@@ -273,25 +273,25 @@ def test_keys_move_through_the_list_but_never_while_somebody_types(desk: Desk, p
     expect(rows(page)).to_have_count(4)
     chosen = page.locator('[role="option"][aria-selected="true"]')
     page.keyboard.press("j")
-    expect(chosen).to_have_attribute("id", f"voicemail-{newest}")
+    expect(chosen).to_have_attribute("id", f"voicemail-{oldest}")
     page.keyboard.press("j")
     expect(chosen).to_have_attribute("id", f"voicemail-{complaint}")
     page.keyboard.press("k")
-    expect(chosen).to_have_attribute("id", f"voicemail-{newest}")
+    expect(chosen).to_have_attribute("id", f"voicemail-{oldest}")
     for _ in range(9):
         page.keyboard.press("j")
-    expect(chosen).to_have_attribute("id", f"voicemail-{oldest}")
+    expect(chosen).to_have_attribute("id", f"voicemail-{newest}")
 
     page.get_by_label("标题").click()
     page.keyboard.type("jk j [ ] ?")
     expect(page.get_by_label("标题")).to_have_value("jk j [ ] ?")
-    expect(chosen).to_have_attribute("id", f"voicemail-{oldest}")
+    expect(chosen).to_have_attribute("id", f"voicemail-{newest}")
     assert page.locator("audio").evaluate("audio => audio.paused")
 
     # An input method that composes sends the same keys to the page.
     page.locator("h1").click()
     page.evaluate("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'k', isComposing: true, bubbles: true}))")
-    expect(chosen).to_have_attribute("id", f"voicemail-{oldest}")
+    expect(chosen).to_have_attribute("id", f"voicemail-{newest}")
 
 
 def test_the_filter_goes_by_state_and_time(desk: Desk, page: Page) -> None:

@@ -4,6 +4,7 @@ import { askAdvice, cityRules, keepChoices, type Advice, type Choice, type Rules
 import type { Draft } from './useDraft'
 
 const PAUSE_MS = 400
+const WORTH_A_LOOK = 0.01
 
 /** Matters, region, unit and duplicates for what is being written; nothing where the server has no suggestions. */
 export function useAdvice(caseNo: string, draft: Draft) {
@@ -12,8 +13,8 @@ export function useAdvice(caseNo: string, draft: Draft) {
   let running: AbortController | undefined
   let timer = 0
 
-  /** The surest matters that the city has, at most nine, as the keys. */
-  const matters = computed(() => advice.value?.matters.slice(0, 9) ?? [])
+  /** The matters that are worth a look, the surest first: at most nine, as the keys. */
+  const matters = computed(() => advice.value?.matters.filter((one) => one.probability >= WORTH_A_LOOK).slice(0, 9) ?? [])
   const known = computed(() => new Set(Object.values(rules.value.groups).flat()))
 
   async function ask(): Promise<void> {
