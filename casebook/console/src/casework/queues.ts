@@ -18,7 +18,8 @@ export const QUEUES: Readonly<Record<string, { word: string; empty: string }>> =
 export function lineOf(queue: string, one: QueueLine): Line {
   const { unitName } = useRules()
   const words = [
-    one.clock && queue === 'due' && `${clockWord(one.clock.what)}${one.clock.unit ? `：${unitName(one.clock.unit)}` : ''}`,
+    one.clock && queue === 'due' && clockWord(one.clock.what),
+    queue === 'due' && unitName(one.clock?.unit || one.unit),
     queue === 'triage' && one.case.matter,
     queue === 'triage' && (one.route ? `建议 ${unitName(one.route.unit)}` : '目录没有'),
     one.unit && queue !== 'due' && unitName(one.unit),
