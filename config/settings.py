@@ -49,6 +49,13 @@ class Settings(BaseSettings):
     open311_keys: str = ""
     """name=key,name=key: programs that may open cases by Open311; a key has at least 24 characters."""
 
+    oidc_issuer: str = ""
+    """The provider of the city's unified identity (OpenID Connect); empty: name and password alone."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_claim: str = "preferred_username"
+    """The claim that holds a user's name in the hotline."""
+
     agi_host: str = "127.0.0.1"
     agi_port: int = Field(default=4573, ge=1, le=65535)
     agi_servers: str = "127.0.0.1:4573,127.0.0.1:4574"
@@ -149,7 +156,7 @@ class Settings(BaseSettings):
             ipaddress.ip_network(network.strip())
         return value
 
-    @field_validator("twilio_api", "notify_webhook_url")
+    @field_validator("twilio_api", "notify_webhook_url", "oidc_issuer")
     @classmethod
     def _reachable(cls, value: str) -> str:
         if value and not _is_safe(value):
@@ -186,6 +193,8 @@ class Settings(BaseSettings):
     def _signed(self) -> Settings:
         if self.notify_webhook_url and len(self.notify_webhook_secret) < 16:
             raise ValueError("NOTIFY_WEBHOOK_SECRET must have at least 16 characters when there is a webhook")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret and self.public_url):
+            raise ValueError("OIDC_ISSUER needs OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and PUBLIC_URL")
         return self
 
     @field_validator("open311_keys")

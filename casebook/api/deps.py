@@ -17,6 +17,7 @@ from casebook.api.attempts import AttemptLimit
 from casebook.api.board_hub import BoardHub
 from casebook.api.desk_parts import DeskParts
 from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
+from casebook.api.oidc import Oidc
 from casebook.api.problems import Problem
 from casebook.linkage import Platform
 from casebook.store.alerts import Alerts
@@ -65,6 +66,8 @@ class ApiDeps:
     """Without it, the routes of administration are not there."""
     phone_origin: str = ""
     """ws:// or wss:// origin at which browsers reach the PBX; empty where agents do not telephone in the browser."""
+    oidc: Oidc | None = None
+    """The unified identity; None where there is none."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What /metrics shows; other parts of the process may register their own figures."""
 

@@ -61,6 +61,12 @@ class SessionBody(BaseModel):
         return cls(user=UserBody.model_validate(user, from_attributes=True))
 
 
+class SignInWaysBody(BaseModel):
+    """Ways to sign in beside name and password."""
+
+    oidc: bool
+
+
 class PasswordBody(BaseModel):
     """One's own password, old and new."""
 

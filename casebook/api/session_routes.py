@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+import structlog
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
 from casebook.api.deps import AnyUser, Deps, Limits, cookie_name
+from casebook.api.oidc import Attempt, Oidc, OidcError
 from casebook.api.problems import Problem
-from casebook.api.schemas import OwnSessionBody, OwnSessionsBody, PasswordBody, SessionBody, SignInBody
-from casebook.store.users import session_id
+from casebook.api.schemas import OwnSessionBody, OwnSessionsBody, PasswordBody, SessionBody, SignInBody, SignInWaysBody
+from casebook.store.users import User, session_id
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
+_ATTEMPT = "hotline-oidc"
+_ATTEMPT_S = 600
 SessionId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -28,13 +33,82 @@ def sign_in(body: SignInBody, request: Request, response: Response, deps: Deps, 
         raise Problem("bad_credentials")
     limits.per_name.clear(pair)
     limits.per_address.clear(address)
+    _open(user, request, response, deps)
+    return SessionBody.of(user)
+
+
+def _open(user: User, request: Request, response: Response, deps: Deps) -> None:
     old = request.cookies.get(cookie_name(deps))
     if old:
         deps.users.close_session(old)
     browser = "".join(letter for letter in request.headers.get("User-Agent", "") if letter.isprintable())
+    address = request.client.host if request.client else ""
     token = deps.users.open_session(user.id, deps.clock(), address=address, browser=browser)
     response.set_cookie(cookie_name(deps), token, path="/", secure=deps.cookie_secure, httponly=True, samesite="strict")
-    return SessionBody.of(user)
+
+
+@router.get("/ways")
+def ways(deps: Deps) -> SignInWaysBody:
+    """How one may sign in."""
+    return SignInWaysBody(oidc=deps.oidc is not None)
+
+
+@router.get("/oidc", response_class=RedirectResponse)
+def begin_oidc(deps: Deps) -> Response:
+    """Send the browser to the unified identity."""
+    try:
+        address, attempt = _provider(deps).begin()
+    except OidcError as error:
+        return _not_signed_in("failed", error)
+    response = RedirectResponse(address, 303)
+    # Lax: the provider's page sends the browser back here.
+    response.set_cookie(
+        _ATTEMPT,
+        attempt.spelled(),
+        max_age=_ATTEMPT_S,
+        path="/api/v1/session/oidc",
+        secure=deps.cookie_secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+@router.get("/oidc/back", response_class=RedirectResponse)
+def finish_oidc(
+    request: Request,
+    deps: Deps,
+    code: Annotated[str, Query(max_length=2000)] = "",
+    state: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """The browser comes back with a code: whoever the provider vouches for is signed in, where there is an account."""
+    provider = _provider(deps)
+    try:
+        attempt = Attempt.read(request.cookies.get(_ATTEMPT, ""), state)
+        name = provider.finish(code, attempt)
+    except OidcError as error:
+        return _not_signed_in("failed", error)
+    user = deps.users.vouched_for(name)
+    if user is None:
+        return _not_signed_in("unknown", None)
+    response = RedirectResponse("/", 303)
+    _open(user, request, response, deps)
+    response.delete_cookie(_ATTEMPT, path="/api/v1/session/oidc")
+    return response
+
+
+def _provider(deps: Deps) -> Oidc:
+    if deps.oidc is None:
+        raise Problem("not_found")
+    return deps.oidc
+
+
+def _not_signed_in(why: str, error: OidcError | None) -> Response:
+    if error is not None:
+        structlog.get_logger().warning("unified identity refused", reason=str(error))
+    response = RedirectResponse(f"/?sign-in={why}", 303)
+    response.delete_cookie(_ATTEMPT, path="/api/v1/session/oidc")
+    return response
 
 
 @router.get("")

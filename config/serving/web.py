@@ -16,6 +16,7 @@ from casebook.api.board_hub import BoardHub
 from casebook.api.deps import ApiDeps
 from casebook.api.desk_parts import DeskParts
 from casebook.api.knowledge_deps import KnowledgeDeps, PublicDeps
+from casebook.api.oidc import Oidc, OidcSettings
 from casebook.api.open311 import DEMANDS, open_matters
 from casebook.console.build import CONSOLE_DIR
 from casebook.store.accounts import Accounts
@@ -39,6 +40,7 @@ from config.linkage import platforms
 from config.notices import routes
 from config.pbx import agent_queues, manager
 from config.serving.readiness import readiness
+from config.settings import Settings
 from config.softphone import browser_phone, socket_origin, socket_url
 from config.suggestions import adviser
 from config.wiring import Hotline, utc_now
@@ -127,7 +129,23 @@ def api_deps(hotline: Hotline) -> ApiDeps:
         linkage_secrets=settings.linkage_keys,
         admin=admin_deps(hotline),
         phone_origin=socket_origin(socket_url(settings)),
+        oidc=oidc(settings),
         board=BoardHub(settings.redis_url) if settings.redis_url else None,
+    )
+
+
+def oidc(settings: Settings) -> Oidc | None:
+    """The unified identity, where it is set up."""
+    if not settings.oidc_issuer:
+        return None
+    return Oidc(
+        OidcSettings(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret,
+            claim=settings.oidc_claim,
+            redirect_uri=f"{settings.public_url}/api/v1/session/oidc/back",
+        )
     )
 
 

@@ -27,7 +27,7 @@ __all__ = ["postgres", "url"]
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 LI = {"name": "li", "display_name": "李", "role": "agent", "unit": "", "extension": "1001"}
-People_ = Callable[[str], TestClient]
+People_ = Callable[..., TestClient]
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_every_screen_is_photographed_and_without_serious_faults(
     for address, role in addresses:
         page = pages[role]
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             page.goto(f"{desk.url}/#{address}")
             settle(page)
             found += [f"{address} ({scheme}): {fault}" for fault in faults(page)]

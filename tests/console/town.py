@@ -10,6 +10,7 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.roles import Actor
 from casebook.store.accounts import Profile
+from casebook.store.calendar import seed_calendar
 from casebook.store.casework import Registered
 from tests.api.night import PASSWORD, Night, minutes_ago
 
@@ -143,6 +144,8 @@ def case(night: Night, stage: str, n: int = 0) -> Registered:
 
 def working_day(night: Night) -> None:
     """All of it."""
+    with night.engine.begin() as connection:
+        seed_calendar(connection)
     people(night)
     voicemails(night)
     for n in range(16):
