@@ -95,13 +95,13 @@ def sign_in(page: Page, room: Room) -> None:
 def write(page: Page) -> None:
     page.get_by_label("类型").select_option("complaint")
     page.get_by_label("标题").fill("幸福路夜间施工扰民")
-    page.get_by_label("内容", exact=True).fill("幸福路工地每天夜里十一点以后还在打桩，吵得睡不着觉。")
+    page.locator("[name=body]").fill("幸福路工地每天夜里十一点以后还在打桩，吵得睡不着觉。")
     page.get_by_label("地点").fill("海州区幸福路28号")
 
 
 def test_an_agent_signs_in_at_a_telephone_pauses_and_leaves(room: Room, page: Page) -> None:
     sign_in(page, room)
-    expect(page.get_by_text("签入后才有来电")).to_be_visible()
+    expect(page.get_by_text("签入后才有来电。", exact=True)).to_be_visible()
     page.get_by_label("话机").select_option("1002")
     page.get_by_role("button", name="签入").click()
     expect(page.get_by_role("status").get_by_text("示闲")).to_be_visible()
@@ -174,7 +174,7 @@ def test_a_call_without_a_case_stays_until_a_word_is_said(room: Room, page: Page
     write(page)
     page.get_by_role("button", name="登记", exact=True).click()
     expect(page.get_by_text("来电没有号码：请填联系电话，或标明匿名")).to_be_visible()
-    page.get_by_label("匿名").check()
+    page.get_by_role("checkbox", name="匿名").check()
     page.get_by_role("button", name="登记", exact=True).click()
     expect(page.get_by_role("heading", name="已登记，请告诉来电人")).to_be_visible()
     page.get_by_role("button", name="完成这通来电").click()

@@ -238,18 +238,19 @@ def test_a_call_is_taken_written_down_handed_to_the_police_and_finished(
             page.get_by_role("dialog").get_by_role("button", name="转接").click()
             expect(page.get_by_text("话后整理").first).to_be_visible(timeout=20_000)
             line.wait(lambda: "INVITE sip:110@" in police.messages(), 20, "the police were not called")
-            page.get_by_role("radio", name="先只登记").check()
+            expect(page.get_by_role("radio", name="已转接办结")).to_be_checked()
             page.get_by_role("button", name="登记", exact=True).click()
             expect(page.get_by_role("heading", name="已登记，请告诉来电人")).to_be_visible()
             shot(page, "registered")
             page.get_by_role("button", name="完成这通来电").click()
             mine = page.get_by_role("region", name="我登记的案件")
             expect(mine.get_by_text("幸福路夜间施工扰民")).to_be_visible()
+            expect(mine.get_by_text("已转接")).to_be_visible()
             expect(page.get_by_text("都办完了。")).to_be_visible()
             page.get_by_role("button", name="示闲").click()
             expect(page.get_by_role("status").get_by_text("示闲")).to_be_visible()
             listed = page.evaluate("fetch('/api/v1/cases').then((answer) => answer.json())")["items"]
-            assert [one["title"] for one in listed] == ["幸福路夜间施工扰民"]
+            assert [(one["title"], one["state"]) for one in listed] == [("幸福路夜间施工扰民", "TRANSFERRED")]
             whole = page.evaluate("(no) => fetch('/api/v1/cases/' + no).then((a) => a.json())", listed[0]["case_no"])
             assert NUMBER not in str(whole)
         finally:
