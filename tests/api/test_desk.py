@@ -53,9 +53,11 @@ class Room:
             lambda ami: Memberships(ami, self.presence, ()),
         )
         extensions = frozenset({"1001", "1002"})
-        calls = DeskCalls(engine, self.night.calls.privacy, self.night.cases, self.night.clock)
-        parts = DeskParts(self.line, router, self.presence, self.callbacks, self.legs, self.log, extensions, calls)
-        self.app = create_app(replace(self.night.deps(), desk=parts))
+        self.calls = DeskCalls(engine, self.night.calls.privacy, self.night.cases, self.night.clock)
+        self.parts = DeskParts(
+            self.line, router, self.presence, self.callbacks, self.legs, self.log, extensions, self.calls
+        )
+        self.app = create_app(replace(self.night.deps(), desk=self.parts))
         self.line.start()
 
     def sign_in(self, name: str) -> TestClient:

@@ -142,6 +142,9 @@ export const listLiveCalls = (): Promise<{ items: LiveCall[] }> => request('GET'
 export const getCaller = (callId: string): Promise<CallerCard> => request('GET', `${call(callId)}/caller`)
 export const tookCall = (callId: string, idempotencyKey: string): Promise<void> =>
   request('PUT', call(callId), { idempotencyKey })
+/** Whom the call was handed to, and who answered. */
+export const callRecord = (callId: string): Promise<{ legs: { target: string; answered_at: string | null }[] }> =>
+  request('GET', call(callId))
 export const listUnfinished = (): Promise<{ items: DeskCall[] }> => request('GET', '/desk/unfinished')
 export const registerOfCall = (callId: string, body: NewCase, key: string): Promise<Registered> =>
   post(`${call(callId)}/cases`, key, body)
@@ -160,7 +163,8 @@ export const closeCallback = (id: number, reached: boolean, note: string, key: s
 
 export const getRules = (): Promise<Rules> => request('GET', '/rules')
 export const listMyCases = (): Promise<{ items: CaseLine[] }> => request('GET', '/cases?limit=10')
-export const getVersion = (caseNo: string): Promise<{ version: number }> => request('GET', `/cases/${encodeURIComponent(caseNo)}`)
+export const getCase = (caseNo: string): Promise<{ case: { version: number; state: string } }> =>
+  request('GET', `/cases/${encodeURIComponent(caseNo)}`)
 export const caseCommand = (caseNo: string, event: string, body: object, key: string): Promise<unknown> =>
   post(`/cases/${encodeURIComponent(caseNo)}/${event}`, key, body)
 
