@@ -22,6 +22,30 @@ export const SCREENS: readonly Screen[] = [
     roles: ['reviewer', 'agent', 'shift_leader', 'admin'],
     load: () => import('../voicemails/NightPage.vue'),
   },
+  {
+    path: '/leader',
+    title: '市情一页',
+    roles: ['leader', 'supervisor', 'dispatcher', 'shift_leader', 'admin'],
+    load: () => import('../boards/LeaderPage.vue'),
+  },
+  {
+    path: '/bureau',
+    title: '监察考核',
+    roles: ['bureau', 'leader', 'supervisor'],
+    load: () => import('../boards/BureauPage.vue'),
+  },
+  {
+    path: '/statistics',
+    title: '统计',
+    roles: ['leader', 'bureau', 'supervisor', 'dispatcher', 'shift_leader', 'admin', 'liaison', 'deputy'],
+    load: () => import('../boards/StatisticsPage.vue'),
+  },
+  {
+    path: '/wallboard',
+    title: '话务大屏',
+    roles: ['shift_leader', 'supervisor', 'dispatcher', 'leader', 'bureau', 'admin', 'agent', 'reviewer'],
+    load: () => import('../boards/WallboardPage.vue'),
+  },
 ]
 
 /** The screens of a person. */
