@@ -9,11 +9,13 @@ export interface Screen {
   title: string
   roles: readonly Role[]
   load: () => Promise<{ default: Component }>
+  /** Whose first page it is, where that is not the first of theirs in the navigation. */
+  home?: readonly Role[]
   /** Rest of the address, as vue-router writes it. */
   rest?: string
 }
 
-/** In the order of the navigation; whoever signs in begins with the first that is theirs. */
+/** In the order of the navigation. */
 export const SCREENS: readonly Screen[] = [
   { path: '/desk', title: '坐席工作台', roles: ['agent', 'shift_leader'], load: () => import('../desk/DeskPage.vue') },
   {
@@ -60,6 +62,32 @@ export const SCREENS: readonly Screen[] = [
     roles: ['admin', 'shift_leader'],
     load: () => import('../admin/AdminPage.vue'),
   },
+  {
+    path: '/leader',
+    title: '市情一页',
+    roles: ['leader', 'supervisor', 'dispatcher', 'shift_leader', 'admin'],
+    home: ['leader'],
+    load: () => import('../boards/LeaderPage.vue'),
+  },
+  {
+    path: '/bureau',
+    title: '监察考核',
+    roles: ['bureau', 'leader', 'supervisor'],
+    home: ['bureau'],
+    load: () => import('../boards/BureauPage.vue'),
+  },
+  {
+    path: '/statistics',
+    title: '统计',
+    roles: ['leader', 'bureau', 'supervisor', 'dispatcher', 'shift_leader', 'admin', 'liaison', 'deputy'],
+    load: () => import('../boards/StatisticsPage.vue'),
+  },
+  {
+    path: '/wallboard',
+    title: '话务大屏',
+    roles: ['shift_leader', 'supervisor', 'dispatcher', 'leader', 'bureau', 'admin', 'agent', 'reviewer'],
+    load: () => import('../boards/WallboardPage.vue'),
+  },
 ]
 
 /** Everybody's own; behind the name in the header. */
@@ -68,6 +96,12 @@ const ACCOUNT = { path: '/account', component: () => import('../session/AccountP
 /** The screens of a person. */
 export function screensOf(user: User): readonly Screen[] {
   return SCREENS.filter((screen) => screen.roles.includes(user.role))
+}
+
+/** Where a person begins. */
+export function homeOf(user: User): Screen | undefined {
+  const screens = screensOf(user)
+  return screens.find((screen) => screen.home?.includes(user.role)) ?? screens[0]
 }
 
 /** The addresses (#/voicemails/LYG...), so that a reload and a link come back to what was open. */
