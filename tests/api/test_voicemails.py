@@ -48,9 +48,14 @@ def test_nobody_reads_or_changes_anything_without_signing_in(night: Night, visit
         ("register", registration()),
         ("discard", {"version": 1, "reason": "x"}),
         ("reveal", {"reason": "x"}),
+        ("register-again", registration(master_no="LYG20261123000001")),
+        ("correction", {"text": "x"}),
+        ("call-back", {}),
     ):
         answer = visitor.post(f"/api/v1/voicemails/{case_no}/{action}", json=body, headers=key())
         assert answer.status_code == 401
+    assert visitor.post("/api/v1/voicemails/next", json={}, headers=key()).status_code == 401
+    assert visitor.put(f"/api/v1/voicemails/{case_no}/claim").status_code == 401
     assert night.voicemails.get(case_no).state == "DRAFT"
 
 
@@ -219,3 +224,93 @@ def test_an_unknown_recording_is_not_found(reviewer: TestClient, name: str) -> N
     answer = reviewer.get(f"/api/v1/recordings/{name}/audio")
     assert answer.status_code in (404, 422)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_next_one_is_the_worst_that_nobody_holds_and_the_same_again_until_it_is_decided(
+    night: Night, reviewer: TestClient
+) -> None:
+    first, second = night.voicemail(started_at=minutes_ago(60)), night.voicemail(started_at=minutes_ago(5))
+    for case_no in (first, second):
+        night.transcribe(case_no, [("停水", 0.9)])
+    night.alarm(second)
+    for _ in range(2):
+        item = reviewer.post("/api/v1/voicemails/next", json={}, headers=key()).json()["item"]
+        assert item["case_no"] == second
+        assert item["claim"]["name"] == "王敏"
+    reviewer.post(
+        f"/api/v1/voicemails/{second}/register", json=registration(item["version"], matter="建筑工地"), headers=key()
+    )
+    item = reviewer.post("/api/v1/voicemails/next", json={}, headers=key()).json()["item"]
+    assert item["case_no"] == first
+    answer = reviewer.post("/api/v1/voicemails/next", json={"skip": [first]}, headers=key())
+    assert answer.json() == {"item": None}
+    page = reviewer.get("/api/v1/voicemails", params={"order": "worst"}).json()
+    assert (page["waiting"], [one["case_no"] for one in page["items"]]) == (1, [first, second])
+    assert page["items"][1]["matter"] == "建筑工地"
+
+
+def test_a_claim_of_somebody_else_is_told_and_refuses_a_decision(night: Night, reviewer: TestClient) -> None:
+    case_no = night.voicemail()
+    night.users.add("lihua", "correct horse battery", role="reviewer", display_name="李华")
+    night.voicemails.reviews.take(case_no, "lihua")
+    place = f"/api/v1/voicemails/{case_no}"
+    claim = reviewer.put(f"{place}/claim").json()
+    assert (claim["reviewer"], claim["name"]) == ("lihua", "李华")
+    refused = reviewer.post(f"{place}/register", json=registration(), headers=key())
+    assert (refused.status_code, refused.json()["code"]) == (409, "held")
+    assert reviewer.delete(f"{place}/claim").status_code == 204
+    assert reviewer.put(f"{place}/claim").json()["reviewer"] == "lihua", "only its holder lets go"
+    night.voicemails.reviews.release(case_no, "lihua")
+    assert reviewer.put(f"{place}/claim").json()["reviewer"] == REVIEWER
+    assert reviewer.post(f"{place}/register", json=registration(), headers=key()).status_code == 200
+    assert reviewer.put(f"{place}/claim").json() is None
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "status"),
+    [
+        ("register", registration(matter="没有的事项"), 422),
+        ("register", registration(region="没有的区"), 422),
+        ("register-again", registration(master_no="x'--"), 422),
+        ("register-again", registration(master_no="LYG20261123999999"), 422),
+        ("correction", {"text": "  "}, 422),
+        ("correction", {"text": "a\0b"}, 422),
+        ("call-back", {"note": "长" * 501}, 422),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence_and_changes_nothing(
+    night: Night, reviewer: TestClient, action: str, body: dict[str, object], status: int
+) -> None:
+    case_no = night.voicemail()
+    before = reviewer.get(f"/api/v1/voicemails/{case_no}").json()
+    answer = reviewer.post(f"/api/v1/voicemails/{case_no}/{action}", json=body, headers=key())
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert reviewer.get(f"/api/v1/voicemails/{case_no}").json() == before
+
+
+@pytest.mark.parametrize(
+    "body", [{"skip": ["x'"]}, {"skip": "LYG20261123000001"}, {"skip": ["LYG20261123000001"] * 501}]
+)
+def test_a_next_that_makes_no_sense_holds_nothing(night: Night, reviewer: TestClient, body: dict[str, object]) -> None:
+    case_no = night.voicemail()
+    assert reviewer.post("/api/v1/voicemails/next", json=body, headers=key()).status_code == 422
+    assert night.voicemails.get(case_no).claim is None
+
+
+@pytest.mark.parametrize("cursor", ["djI6MSwy", "djI6YSxiLGMsZA", "eA", "djE6MQ"])
+def test_a_cursor_of_another_list_is_refused(reviewer: TestClient, cursor: str) -> None:
+    answer = reviewer.get("/api/v1/voicemails", params={"order": "worst", "cursor": cursor})
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_value")
+
+
+def test_a_corrected_text_and_a_call_back_are_kept(night: Night, reviewer: TestClient) -> None:
+    case_no, withheld = night.voicemail(), night.voicemail(ani="")
+    night.transcribe(case_no, [("停谁", 0.4)])
+    place = f"/api/v1/voicemails/{case_no}"
+    corrected = reviewer.post(f"{place}/correction", json={"text": " 停水 "}, headers=key()).json()
+    assert (corrected["correction"]["text"], corrected["correction"]["by"]) == ("停水", REVIEWER)
+    assert corrected["transcript_text"] == "停谁"
+    assert reviewer.post(f"{place}/call-back", json={}, headers=key()).json()["call_back"] is True
+    refused = reviewer.post(f"/api/v1/voicemails/{withheld}/call-back", json={}, headers=key())
+    assert (refused.status_code, refused.json()["detail"]) == (422, "来电没有显示号码，不能回拨。")

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -386,6 +387,33 @@ def test_a_voicemail_comes_free_when_its_page_is_closed_or_its_browser_is_gone(
     assert wait_for_another(colleague, first) == second
 
 
+def test_a_claim_is_renewed_while_somebody_works_and_not_by_a_page_that_is_merely_open(house: Desk, page: Page) -> None:
+    case_no = voicemails(house, 1)[0]
+    page.clock.install()
+    sign_in(page, house)
+    first_one(page)
+
+    def until() -> datetime:
+        claim = house.night.voicemails.get(case_no).claim
+        assert claim is not None
+        return claim.until
+
+    taken = until()
+    page.clock.fast_forward(100_000)
+    keys(page, "2")
+    page.clock.fast_forward(30_000)
+    deadline = time.monotonic() + 10
+    while until() == taken and time.monotonic() < deadline:
+        time.sleep(0.1)
+    renewed = until()
+    assert renewed > taken
+    page.clock.fast_forward(110_000)
+    page.clock.fast_forward(120_000)
+    expect(page.get_by_text("我在审核")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert until() == renewed
+
+
 def test_a_claim_that_was_lost_while_typing_costs_no_word(house: Desk, page: Page) -> None:
     case_no = voicemails(house, 1)[0]
     sign_in(page, house)
@@ -457,7 +485,7 @@ def test_no_barrier_that_axe_finds(house: Desk, new_page: Callable[..., Page]) -
     axe = (CONSOLE_DIR / "node_modules/axe-core/axe.min.js").read_text()
     for scheme in ("light", "dark"):
         page = new_page(bypass_csp=True)
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         sign_in(page, house)
         first_one(page)
         for name, pressed in (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -35,7 +36,7 @@ from tests.store.conftest import NOW, SECRET
 MINUTE = timedelta(minutes=1)
 WANG, LI = Actor("wangmin", roles.REVIEWER), Actor("lihua", roles.REVIEWER)
 DISPATCHER = Actor("zhao", roles.DISPATCHER)
-FIELDS = {"title": "工地夜间施工", "body": "解放路工地夜间施工噪音扰民。", "demand": "complaint"}
+FIELDS: dict[str, Any] = {"title": "工地夜间施工", "body": "解放路工地夜间施工噪音扰民。", "demand": "complaint"}
 
 
 @dataclass
@@ -229,13 +230,14 @@ def test_nobody_decides_about_what_somebody_else_reviews(house: House) -> None:
     house.register(master, WANG)
     house.reviews.take(case_no, "wangmin")
     version = house.voicemails.get(case_no).version
-    for decide in (
+    decisions: list[Callable[[], None]] = [
         lambda: house.register(case_no, LI),
         lambda: house.voicemails.discard(case_no, version=version, actor=LI, reason="误拨", idempotency_key="k"),
         lambda: house.voicemails.register_again(
             case_no, version=version, actor=LI, command=Register(**FIELDS), master_no=master, idempotency_key="k"
         ),
-    ):
+    ]
+    for decide in decisions:
         with pytest.raises(CaseError) as refused:
             decide()
         assert refused.value.code == "held"

@@ -4,6 +4,8 @@ import { askAdvice, cityRules, keepChoices, type Advice, type Choice, type Rules
 import type { Draft } from './useDraft'
 
 const PAUSE_MS = 400
+/** A key that needs the first advice waits so long for it. */
+const PATIENCE_MS = 2000
 const WORTH_A_LOOK = 0.01
 
 /** Matters, region, unit and duplicates for what is being written; nothing where the server has no suggestions. */
@@ -38,19 +40,27 @@ export function useAdvice(caseNo: string, draft: Draft) {
     keepChoices(caseNo, offered.model, choices, newIdempotencyKey()).catch(() => undefined)
   }
 
+  let first: Promise<void> | undefined
   watch(
     () => [draft.body, draft.matter, draft.region, draft.place],
     () => {
       window.clearTimeout(timer)
-      timer = window.setTimeout(ask, advice.value ? PAUSE_MS : 0)
+      if (first) timer = window.setTimeout(ask, PAUSE_MS)
+      else if (draft.body.trim()) first = ask()
     },
     { immediate: true },
   )
-  cityRules().then((read) => (rules.value = read), () => undefined)
+  const read = cityRules().then((found) => {
+    rules.value = found
+  }, () => undefined)
+  /** What was pressed before the first advice came waits for it, for a moment. */
+  function ready(): Promise<unknown> {
+    return Promise.race([Promise.all([read, first]), new Promise((done) => window.setTimeout(done, PATIENCE_MS))])
+  }
   onBeforeUnmount(() => {
     window.clearTimeout(timer)
     running?.abort()
   })
 
-  return { advice, rules, matters, known, learn }
+  return { advice, rules, matters, known, ready, learn }
 }

@@ -3,13 +3,13 @@ import { claimVoicemail, releaseVoicemail, type Claim } from '../api/voicemails'
 
 /** A claim lasts ten minutes; a page where somebody works asks for more long before. */
 const RENEW_MS = 120_000
-const AWAY_MS = 360_000
+const AWAY_MS = 120_000
 
-/** Holds a voicemail for this reviewer while they work at it, and lets go of it when they leave. */
-export function useClaim(user: string, caseNo: string) {
+/** Holds a voicemail for this reviewer while they work at it, and lets go of it when they leave. `handed`: held already. */
+export function useClaim(user: string, caseNo: string, handed: boolean) {
   /** Who holds it, where that is somebody else. */
   const other = ref<Claim | null>(null)
-  let mine = false
+  let mine = handed
   let over = false
   let lastSign = Date.now()
   let timer = 0
@@ -18,7 +18,11 @@ export function useClaim(user: string, caseNo: string) {
     if (over) return
     try {
       const claim = await claimVoicemail(caseNo)
-      if (over) return
+      if (over) {
+        // Left while the answer was on its way.
+        if (claim?.reviewer === user) releaseVoicemail(caseNo)
+        return
+      }
       mine = claim?.reviewer === user
       other.value = claim && !mine ? claim : null
     } catch {
