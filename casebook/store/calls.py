@@ -10,11 +10,10 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Engine, event, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
@@ -23,6 +22,7 @@ from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.states import PROGRESS
 from casebook.store.callbacks import book, settle
 from casebook.store.cases import QUERY_CODE, add_effect, open_draft, start_clock
+from casebook.store.driver import TAKEN, Driver
 from casebook.store.engine import insert_for
 from casebook.store.legs import write_ended_legs
 from casebook.store.schema import call, case_, flow_revision, recording
@@ -75,39 +75,6 @@ _END_CALL = (
 )
 _COLLIDED = ("40001", "40P01")
 _KEPT = 8
-_TAKEN = (IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
-
-
-class _Driver:
-    """The driver's cursor within a transaction, and its forms of a mark and of a moment."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._cursor = connection.connection.cursor()
-        self.is_sqlite = connection.dialect.name == "sqlite"
-        self.begun = self.is_sqlite
-
-    def begin(self) -> None:
-        """What follows is one transaction. On PostgreSQL a statement before this, or without it, stands by itself.
-
-        The session is read so: at READ COMMITTED that sees the same, and its version tells who was first. A key press
-        then goes to the server twice instead of four times.
-        """
-        if not self.begun:
-            self._cursor.execute("BEGIN")
-            self.begun = True
-
-    def execute(self, statement: str, values: tuple[Any, ...]) -> Any:
-        """Run a statement; the cursor."""
-        self._cursor.execute(statement if self.is_sqlite else statement.replace("?", "%s"), values)
-        return self._cursor
-
-    def moment(self, value: datetime | None) -> Any:
-        """As UtcDateTime binds it."""
-        return value.astimezone(UTC).isoformat(timespec="microseconds") if value and self.is_sqlite else value
-
-    def read_moment(self, value: Any) -> datetime | None:
-        """As UtcDateTime reads it."""
-        return datetime.fromisoformat(value) if value and self.is_sqlite else value
 
 
 class SqlUnitOfWork(UnitOfWork):
@@ -115,7 +82,7 @@ class SqlUnitOfWork(UnitOfWork):
 
     def __init__(self, connection: Connection, privacy: Privacy) -> None:
         self._connection = connection
-        self._driver = _Driver(connection)
+        self._driver = Driver(connection)
         self._privacy = privacy
         self._new: tuple[NewCall, SessionRow] | None = None
 
@@ -158,7 +125,7 @@ class SqlUnitOfWork(UnitOfWork):
             driver.execute(_NEW_CALL, tuple(values.values()))
             state = _dump(session.state)
             driver.execute(_NEW_SESSION, (new.call_id, session.flow_rev, session.version, session.seq, state, at))
-        except _TAKEN as error:
+        except TAKEN as error:
             raise StaleSession(new.call_id) from error
 
     def save_step(self, session: SessionRow, writes: StepWrites, now: datetime) -> None:
@@ -209,7 +176,7 @@ class SqlUnitOfWork(UnitOfWork):
         values = tuple(call_values(self._privacy, new).values())
         try:
             self._driver.execute(_NEW_CALL_WITH_STEP, (*values, *begun, session.seq, now, journal))
-        except _TAKEN as error:
+        except TAKEN as error:
             raise StaleSession(new.call_id) from error
         session.version += 1
 

@@ -25,6 +25,7 @@ from casebook.store.calendar import Days
 from casebook.store.cases import QUERY_CODE
 from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, citizen_values, keep_citizen, number_and_citizen
+from casebook.store.driver import TAKEN
 from casebook.store.engine import reading
 from casebook.store.history import FIRST, append_event, event_values
 from casebook.store.knowledge_answers import keep_answer
@@ -97,7 +98,7 @@ class Casework:
                 write_new_case(connection, row, first)
                 self._follow_up(connection, decision, now)
                 return Registered(case_no, code)
-        except IntegrityError as error:
+        except TAKEN as error:
             # Done before: the number just taken went back with the transaction, and that case is told again.
             with reading(self._engine) as connection:
                 if done := self._registered(connection, key):

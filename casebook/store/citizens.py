@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, select, text, update
+from sqlalchemy import Connection, Engine, select, update
 
 from casebook.numbering import case_number, day_of
 from casebook.privacy import Privacy, mask_number, normalise_number
 from casebook.store.cases import next_number
 from casebook.store.casework_schema import citizen
+from casebook.store.driver import Driver
 from casebook.store.engine import insert_for, reading
 from casebook.store.linkage_tables import linkage_message
-from casebook.store.schema import UtcDateTime, call, case_
+from casebook.store.schema import call, case_
 
 AUDIENCE = "citizen:"
 _INDEX = "ani"
@@ -54,25 +55,33 @@ def number_and_citizen(connection: Connection, values: Mapping[str, Any], now: d
     """The next case number and the citizen of `values` (empty for nobody): one round trip to PostgreSQL."""
     if not values:
         return next_number(connection, now), None
-    if connection.dialect.name == "postgresql":
-        day = day_of(now)
-        n, new = connection.execute(_NUMBER_AND_CITIZEN, {**values, "day": day}).one()
-        return case_number(day, n), known_citizen(connection, values) if new is None else new
-    new = connection.execute(new_citizen(connection), values).scalar_one_or_none()
-    known = known_citizen(connection, values) if new is None else new
-    return next_number(connection, now), known
+    driver, day = Driver(connection), day_of(now)
+    if driver.is_sqlite:
+        new = driver.execute(_NEW_CITIZEN, driver.values(values)).fetchone()
+        citizen_id = new[0] if new else known_citizen(connection, values)
+        (n,) = driver.execute(_NEXT_NUMBER, (day,)).fetchone()
+    else:
+        n, citizen_id = driver.execute(_NUMBER_AND_CITIZEN, (*driver.values(values), day)).fetchone()
+        if citizen_id is None:
+            citizen_id = known_citizen(connection, values)
+    return case_number(day, n), citizen_id
 
 
+_NEW_CITIZEN = (
+    "INSERT INTO citizen (phone_enc, phone_hmac, phone_masked, name_enc, created_at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (phone_hmac) DO NOTHING RETURNING id"
+)
+_NEXT_NUMBER = (
+    "INSERT INTO case_counter (day, n) VALUES (?, 1) ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n"
+)
 # The counter's row is taken after the citizen's, by every transaction: the other way round two of the same caller would
 # wait for each other.
-_NUMBER_AND_CITIZEN = text(
-    "WITH new AS (INSERT INTO citizen (phone_enc, phone_hmac, phone_masked, name_enc, created_at)"
-    " VALUES (:phone_enc, :phone_hmac, :phone_masked, :name_enc, :created_at)"
-    " ON CONFLICT (phone_hmac) DO NOTHING RETURNING id),"
-    " numbered AS (INSERT INTO case_counter (day, n) SELECT :day, 1 FROM (SELECT count(*) FROM new) AS taken"
+_NUMBER_AND_CITIZEN = (
+    f"WITH new AS ({_NEW_CITIZEN}), numbered AS ("  # noqa: S608 - constants
+    "INSERT INTO case_counter (day, n) SELECT ?, 1 FROM (SELECT count(*) FROM new) AS taken"
     " ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n)"
     " SELECT n, (SELECT id FROM new) FROM numbered"
-).bindparams(bindparam("created_at", type_=UtcDateTime))
+)
 
 
 def known_citizen(connection: Connection, values: Mapping[str, Any]) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, OrderRecord
 from casebook.store.casework_schema import order_
-from casebook.store.schema import case_, event
+from casebook.store.driver import Driver
+from casebook.store.schema import case_
 
 _CASE_NAMES = ("case_no", *CASE_FIELDS)
 _CASE_COLUMNS = tuple(case_.c[name] for name in _CASE_NAMES)
@@ -53,29 +54,27 @@ def write_new_case(connection: Connection, row: dict[str, Any], first: dict[str,
     What the database fills in by itself is left out: of a new case that is most columns.
     """
     row = {name: value for name, value in row.items() if value or value != _filled_in(name)}
-    if connection.dialect.name == "postgresql":
-        values = {f"case_{name}": value for name, value in row.items()}
-        values |= {f"event_{name}": value for name, value in first.items()}
-        connection.execute(_new_case_and_event(tuple(row), tuple(first)), values)
-        return
-    case_id = connection.execute(_NEW_CASE, row).scalar_one()
-    connection.execute(insert(event), {"case_id": case_id, **first})
-
-
-_NEW_CASE = insert(case_).returning(case_.c.id)
+    driver = Driver(connection)
+    if driver.is_sqlite:
+        (case_id,) = driver.execute(_insert("case_", tuple(row)) + " RETURNING id", driver.values(row)).fetchone()
+        first = {"case_id": case_id, **first}
+        driver.execute(_insert("event", tuple(first)), driver.values(first))
+    else:
+        values = driver.values(row) + driver.values(first)
+        driver.execute(_insert_case_and_event(tuple(row), tuple(first)), values)
 
 
 @lru_cache(64)
-def _new_case_and_event(row: tuple[str, ...], first: tuple[str, ...]) -> Insert:
-    """Inserts a case and its first event. Cases come in few forms; to build a statement costs as much as to run it."""
-    made = (
-        insert(case_)
-        .values({name: bindparam(f"case_{name}", type_=case_.c[name].type) for name in row})
-        .returning(case_.c.id)
-        .cte("made")
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - our names
+
+
+@lru_cache(64)
+def _insert_case_and_event(row: tuple[str, ...], first: tuple[str, ...]) -> str:
+    return (
+        f"WITH made AS ({_insert('case_', row)} RETURNING id) INSERT INTO event (case_id, {', '.join(first)})"  # noqa: S608
+        f" SELECT id, {', '.join('?' * len(first))} FROM made"
     )
-    said = (bindparam(f"event_{name}", type_=event.c[name].type) for name in first)
-    return insert(event).from_select(["case_id", *first], select(made.c.id, *said))
 
 
 @cache

@@ -22,7 +22,7 @@ export const SCREENS: readonly Screen[] = [
     path: '/voicemails',
     rest: '/:caseNo?',
     title: '夜间留言',
-    roles: ['reviewer', 'agent', 'shift_leader', 'admin'],
+    roles: ['reviewer', 'shift_leader', 'admin'],
     load: () => import('../voicemails/NightPage.vue'),
   },
   {
