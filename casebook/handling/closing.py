@@ -51,6 +51,7 @@ def sign_feedback(case: CaseRecord, _: do.SignFeedback, scene: Scene) -> Outcome
 
 def co_feedback(case: CaseRecord, command: do.CoFeedback, scene: Scene) -> Outcome:
     order = own_co(case, scene.actor.unit)
+    guard(not order.return_pending, "退单还没有审核。")
     guard(order.fed_back_at is None, "这张协办工单已经反馈。")
     guard(order.signed_at is not None, "请先签收。")
     needs(command.internal, "请填写办理情况。")

@@ -9,6 +9,7 @@ from typing import Any
 from casebook.handling import closing, intake, orders, oversight
 from casebook.handling import commands as do
 from casebook.handling.record import CaseRecord, changes
+from casebook.handling.running import reminders
 from casebook.handling.scene import Outcome, Scene, Timer, Told
 from casebook.handling.transitions import check
 
@@ -31,6 +32,9 @@ _HANDLERS: dict[str, Callable[[CaseRecord, Any, Scene], Outcome]] = {
     do.ReturnOrder.EVENT: orders.return_order,
     do.AcceptReturn.EVENT: orders.accept_return,
     do.RejectReturn.EVENT: orders.reject_return,
+    do.CoReturn.EVENT: orders.co_return,
+    do.AcceptCoReturn.EVENT: orders.accept_co_return,
+    do.RejectCoReturn.EVENT: orders.reject_co_return,
     do.Consult.EVENT: orders.consult,
     do.Contact.EVENT: orders.contact,
     do.RequestExtension.EVENT: orders.request_extension,
@@ -55,6 +59,7 @@ _HANDLERS: dict[str, Callable[[CaseRecord, Any, Scene], Outcome]] = {
     do.AnswerUrging.EVENT: oversight.answer_urging,
     do.Supervise.EVENT: oversight.supervise,
     do.Instruct.EVENT: oversight.instruct,
+    do.Remind.EVENT: oversight.remind,
     do.Correct.EVENT: oversight.correct,
     do.Attach.EVENT: oversight.attach,
     do.Recount.EVENT: oversight.recount,
@@ -82,4 +87,5 @@ def decide(case: CaseRecord, command: do.Command, scene: Scene) -> Decision:
     payload: dict[str, Any] = {**command.facts(), "by": {"role": scene.actor.role}, **changes(case, after)}
     if scene.actor.unit:
         payload["by"]["unit"] = scene.actor.unit
-    return Decision(after, payload, outcome.timers, outcome.told)
+    timers = (*outcome.timers, *reminders(case, after, scene))
+    return Decision(after, payload, timers, outcome.told)

@@ -78,12 +78,23 @@ def _may_sign_feedback(case: CaseRecord, actor: Actor) -> bool:
 
 def _may_co_sign(case: CaseRecord, actor: Actor) -> bool:
     order = _own_co(case, actor)
-    return order is not None and order.signed_at is None
+    return order is not None and order.signed_at is None and not order.return_pending
+
+
+def _may_co_return(case: CaseRecord, actor: Actor) -> bool:
+    order = _own_co(case, actor)
+    return order is not None and order.fed_back_at is None and order.returned_at is None
+
+
+def _may_judge_co_return(case: CaseRecord, actor: Actor) -> bool:
+    return any(one.return_pending and one.dispatched_by != actor.name for one in case.co_orders())
 
 
 def _may_co_feed_back(case: CaseRecord, actor: Actor) -> bool:
     order = _own_co(case, actor)
-    return order is not None and order.signed_at is not None and order.fed_back_at is None
+    if order is None or order.return_pending:
+        return False
+    return order.signed_at is not None and order.fed_back_at is None
 
 
 def _may_answer_urging(case: CaseRecord, actor: Actor) -> bool:
@@ -118,6 +129,9 @@ _STANDS: Mapping[str, Callable[[CaseRecord, Actor], bool]] = {
     "accept_return": _may_judge_return,
     "reject_return": _may_judge_return,
     "contact": _leads,
+    "co_return": _may_co_return,
+    "accept_co_return": _may_judge_co_return,
+    "reject_co_return": _may_judge_co_return,
     "request_extension": _may_ask_extension,
     "sign_extension": _may_sign_extension,
     "approve_extension": _may_approve_extension,

@@ -67,6 +67,33 @@ class RejectReturn(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoReturn(Command):
+    """E9 by a unit that helps."""
+
+    EVENT: ClassVar[str] = "co_return"
+    code: Literal["not_ours", "other_region", "duplicate", "legal_procedure", "unclear"]
+    law: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptCoReturn(Command):
+    """E10 of a unit that helps, accepted: the others go on without it."""
+
+    EVENT: ClassVar[str] = "accept_co_return"
+    unit: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectCoReturn(Command):
+    """E10 of a unit that helps, rejected: it helps for good."""
+
+    EVENT: ClassVar[str] = "reject_co_return"
+    unit: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consult(Command):
     """E11 会商."""
 
@@ -289,6 +316,14 @@ class Withdraw(Command):
     EVENT: ClassVar[str] = "withdraw"
     reason: str
     reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remind(Command):
+    """提醒: the hotline itself has let one of its own limits pass (casebook.handling.running says which there are)."""
+
+    EVENT: ClassVar[str] = "remind"
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

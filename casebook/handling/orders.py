@@ -122,6 +122,7 @@ def sign(case: CaseRecord, _: do.Sign, scene: Scene) -> Outcome:
 
 def co_sign(case: CaseRecord, command: do.CoSign, scene: Scene) -> Outcome:
     order = own_co(case, command.unit if scene.actor.role == roles.SYSTEM else scene.actor.unit)
+    guard(not order.return_pending, "退单还没有审核。")
     guard(order.signed_at is None, "这张协办工单已经签收。")
     return Outcome(case.with_order(_signed(order, scene)))
 
@@ -135,15 +136,19 @@ def _signed(order: OrderRecord, scene: Scene) -> OrderRecord:
 
 def return_order(case: CaseRecord, command: do.ReturnOrder, scene: Scene) -> Outcome:
     order = own_lead(case, scene.actor)
-    guard(not order.final, "指定办理的工单不能退单。")
-    needs(command.law, "请填写法律依据或三定条款。")
+    _check_return(order, command.law, scene)
     proposed = scene.book.current_unit(command.proposed_unit, scene.now).code
     guard(proposed != order.unit, "建议的承办单位不能是本单位。")
-    last = extended(order.sign_due_at or scene.now, scene.book.deadlines.return_wd, scene.calendar)
-    guard(scene.now <= last, "已超过可以退单的时间。")
     returned = replace(order, return_code=command.code, returned_at=scene.now, feedback_pending=False, extension_wd=0)
     told = Told("return", f"role:{roles.DISPATCHER}", "退单待审核", f"{case.case_no}：{command.law}"[:100])
     return Outcome(case.with_order(cleared(returned)), states.TRIAGE, told=(told,))
+
+
+def _check_return(order: OrderRecord, law: str, scene: Scene) -> None:
+    guard(not order.final, "指定办理的工单不能退单。")
+    needs(law, "请填写法律依据或三定条款。")
+    last = extended(order.sign_due_at or scene.now, scene.book.deadlines.return_wd, scene.calendar)
+    guard(scene.now <= last, "已超过可以退单的时间。")
 
 
 def accept_return(case: CaseRecord, command: do.AcceptReturn, scene: Scene) -> Outcome:
@@ -158,17 +163,58 @@ def reject_return(case: CaseRecord, command: do.RejectReturn, scene: Scene) -> O
     order = _returned(case, command.note, scene)
     told = Told("return_rejected", f"unit:{order.unit}", "退单未通过，指定办理", case.case_no)
     state = states.HANDLING if order.signed_at else states.DISPATCHED
-    timers: tuple[Timer, ...] = ()
-    if order.signed_at is None and order.sign_due_at is not None:
-        # Marks of its own: the first timer may have come and gone while the return was judged.
-        timers = (Timer("auto_sign", max(order.sign_due_at, scene.now), order.seq, f"final:{mark(scene.now)}"),)
-    return Outcome(case.with_order(replace(order, final=True)), state, timers, (told,))
+    return Outcome(case.with_order(replace(order, final=True)), state, _sign_again(order, scene), (told,))
+
+
+def _sign_again(order: OrderRecord, scene: Scene) -> tuple[Timer, ...]:
+    """The time for signing of an order that was returned in vain."""
+    if order.signed_at is not None or order.sign_due_at is None:
+        return ()
+    # Marks of its own: the first timer may have come and gone while the return was judged.
+    return (Timer("auto_sign", max(order.sign_due_at, scene.now), order.seq, f"final:{mark(scene.now)}"),)
 
 
 def _returned(case: CaseRecord, note: str, scene: Scene) -> OrderRecord:
     needs(note, "请填写审核意见。")
     order = lead_of(case)
     guard(order.returned_at is not None, "没有待审核的退单。")
+    guard(order.dispatched_by != scene.actor.name, "原派单人不能审核自己派出的工单。")
+    return order
+
+
+def co_return(case: CaseRecord, command: do.CoReturn, scene: Scene) -> Outcome:
+    order = own_co(case, scene.actor.unit)
+    guard(not order.return_pending, "退单还没有审核。")
+    guard(order.fed_back_at is None, "这张协办工单已经反馈。")
+    _check_return(order, command.law, scene)
+    returned = replace(order, return_code=command.code, returned_at=scene.now)
+    told = Told("return", f"role:{roles.DISPATCHER}", "协办退单待审核", f"{case.case_no}：{command.law}"[:100])
+    return Outcome(case.with_order(cleared(returned)), told=(told,))
+
+
+def accept_co_return(case: CaseRecord, command: do.AcceptCoReturn, scene: Scene) -> Outcome:
+    order = _co_returned(case, command.unit, command.note, scene)
+    helpers = [one for one in case.co_orders() if one.seq != order.seq]
+    alone = case.about_unit and scene.book.current_unit(case.about_unit, scene.now).code == case.lead_unit
+    guard(helpers or not alone, "被投诉的单位不能单独办理，协办单位不能退出。")
+    told = (
+        Told("return_accepted", f"unit:{order.unit}", "协办退单已通过", case.case_no),
+        Told("return_accepted", f"unit:{case.lead_unit}", "一家协办单位已退出", case.case_no),
+    )
+    return Outcome(case.with_order(replace(order, result="returned", ended_at=scene.now)), told=told)
+
+
+def reject_co_return(case: CaseRecord, command: do.RejectCoReturn, scene: Scene) -> Outcome:
+    order = _co_returned(case, command.unit, command.note, scene)
+    told = Told("return_rejected", f"unit:{order.unit}", "协办退单未通过，指定协办", case.case_no)
+    return Outcome(case.with_order(replace(order, final=True)), timers=_sign_again(order, scene), told=(told,))
+
+
+def _co_returned(case: CaseRecord, unit: str, note: str, scene: Scene) -> OrderRecord:
+    needs(note, "请填写审核意见。")
+    order = next((one for one in case.co_orders() if one.unit == unit and one.return_pending), None)
+    if order is None:
+        raise CaseError("guard", "没有待审核的协办退单。")
     guard(order.dispatched_by != scene.actor.name, "原派单人不能审核自己派出的工单。")
     return order
 

@@ -62,6 +62,22 @@ def instruct(case: CaseRecord, command: do.Instruct, _: Scene) -> Outcome:
     return Outcome(replace(case, instructed_by=command.leader), told=told)
 
 
+_OWN_LIMITS = {
+    "triage": "分办已超时",
+    "return": "退单审核已超时",
+    "consult": "会商已超时",
+    "review": "反馈审核已超时",
+    "callback": "回访已超时",
+}
+
+
+def remind(case: CaseRecord, command: do.Remind, _: Scene) -> Outcome:
+    words = _OWN_LIMITS.get(command.what, "办理环节已超时")
+    return Outcome(
+        case, told=(Told("own_limit", f"role:{roles.SUPERVISOR}", words, f"{case.case_no}：{case.title}"[:100]),)
+    )
+
+
 def correct(case: CaseRecord, command: do.Correct, scene: Scene) -> Outcome:
     needs(command.reason, "请填写更正理由。")
     value: Any = command.value.strip()

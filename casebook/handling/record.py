@@ -66,6 +66,11 @@ class OrderRecord:
         """Whether the unit still has it."""
         return self.ended_at is None
 
+    @property
+    def return_pending(self) -> bool:
+        """Whether the unit has returned it, and nobody has judged that yet."""
+        return self.open and self.returned_at is not None and not self.final
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRecord:

@@ -11,6 +11,7 @@ from casebook import states
 from casebook.calendar import Calendar
 from casebook.handling.clocks import Light, light
 from casebook.handling.record import CaseRecord
+from casebook.handling.scene import Scene, Timer, mark
 from casebook.rulebook import Deadlines
 
 What = Literal["case", "triage", "return", "consult", "sign", "handle", "review", "callback", "report"]
@@ -46,6 +47,22 @@ def nearest(clocks: Sequence[Clock]) -> Clock | None:
     return min(clocks, key=lambda one: (_LIGHTS.index(one.light), one.due), default=None)
 
 
+_OWN = ("return", "consult", "review", "callback")
+
+
+def reminders(before: CaseRecord, after: CaseRecord, scene: Scene) -> tuple[Timer, ...]:
+    """A timer for the end of each clock of the hotline's own that a decision has started."""
+    consulted_at = scene.now if after.state == states.CONSULT != before.state else None
+
+    def own(case: CaseRecord) -> list[Clock]:
+        clocks = running(case, scene.now, scene.book.deadlines, scene.calendar, consulted_at)
+        return [one for one in clocks if one.what in _OWN or (one.what == "triage" and case.state == states.TRIAGE)]
+
+    known = {(one.what, one.due) for one in own(before)}
+    new = {(one.what, one.due) for one in own(after)} - known
+    return tuple(Timer("remind", due, marks=f"{what}:{mark(due)}") for what, due in sorted(new))
+
+
 _Span = tuple[What, str, datetime | None, datetime | None]
 
 
@@ -71,6 +88,9 @@ def _spans(case: CaseRecord, limits: Deadlines, calendar: Calendar, consulted_at
         case states.CALLBACK:
             yield own("callback", _reviewed_at(case), limits.callback_wd)
         case states.DISPATCHED | states.HANDLING | states.SUSPENDED:
+            for order in case.orders:
+                if order.return_pending:
+                    yield own("return", order.returned_at, limits.return_review_wd)
             yield from _of_orders(case)
     if case.supervision:
         yield "report", case.lead_unit, case.registered_at, case.supervision_due_at
@@ -78,7 +98,7 @@ def _spans(case: CaseRecord, limits: Deadlines, calendar: Calendar, consulted_at
 
 def _of_orders(case: CaseRecord) -> Iterator[_Span]:
     for order in case.orders:
-        if not order.open or order.fed_back_at is not None:
+        if not order.open or order.fed_back_at is not None or order.return_pending:
             continue
         if order.signed_at is None:
             yield "sign", order.unit, order.dispatched_at, order.sign_due_at

@@ -14,7 +14,7 @@ from casebook.handling.record import CaseRecord, OrderRecord, plain
 from casebook.roles import Actor
 from casebook.rulebook import LimitRule, Rulebook
 
-TimerKind = Literal["auto_sign", "urge_yellow", "urge_red", "resume", "supervise", "archive"]
+TimerKind = Literal["auto_sign", "urge_yellow", "urge_red", "resume", "supervise", "archive", "remind"]
 _YELLOW = 0.7
 
 

@@ -57,6 +57,9 @@ TRANSITIONS = (
     Transition("return_order", (states.DISPATCHED, states.HANDLING), (states.TRIAGE,), (roles.LIAISON,)),
     Transition("accept_return", (states.TRIAGE,), (), _BACK),
     Transition("reject_return", (states.TRIAGE,), (states.DISPATCHED, states.HANDLING), _BACK),
+    Transition("co_return", (states.DISPATCHED, states.HANDLING), (), (roles.LIAISON,)),
+    Transition("accept_co_return", states.HANDLED, (), _BACK),
+    Transition("reject_co_return", states.HANDLED, (), _BACK),
     # E11 会商
     Transition("consult", (states.TRIAGE,), (states.CONSULT,), _BACK),
     # E12 联系群众
@@ -95,6 +98,9 @@ TRANSITIONS = (
     Transition("archive", states.OVER, (states.ARCHIVED,), _SYSTEM),
     Transition("correct", (states.REGISTERED, *states.OPEN, *states.OVER), (), _BACK),
     Transition("grant_contact", states.HANDLED, (), _BACK),
+    Transition(
+        "remind", (states.TRIAGE, states.CONSULT, *states.HANDLED, states.FED_BACK, states.CALLBACK), (), _SYSTEM
+    ),
     Transition("recount", (states.REGISTERED, *states.OPEN), (), _SYSTEM),
     # 附件
     Transition("attach", (states.DRAFT,), (), _INTAKE),

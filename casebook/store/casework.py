@@ -16,6 +16,7 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.decide import Decision, decide
 from casebook.handling.record import CASE_FIELDS, CaseRecord, whole_ms
+from casebook.handling.running import Clock, running
 from casebook.handling.scene import Scene
 from casebook.numbering import new_query_code
 from casebook.privacy import Privacy
@@ -185,6 +186,12 @@ class Casework:
     def report_by(self, connection: Connection, now: datetime) -> datetime:
         """By when a unit reports on a supervision order that the hotline issues itself."""
         return self._days.calendar(connection).deadline(now, self.book.deadlines.supervise_wd)
+
+    def clocks(
+        self, connection: Connection, case: CaseRecord, now: datetime, consulted_at: datetime | None
+    ) -> tuple[Clock, ...]:
+        """The clocks that run for a case."""
+        return running(case, now, self.book.deadlines, self._days.calendar(connection), consulted_at)
 
     def _other(self, connection: Connection, case: CaseRecord, command: do.Command) -> CaseRecord | None:
         """The master that a merge names, or that a merged case has."""

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_,
 from casebook import roles, states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
-from casebook.handling.record import LEAD, CaseRecord, OrderRecord
+from casebook.handling.record import CO, LEAD, CaseRecord, OrderRecord
 from casebook.handling.running import Clock, nearest, running
 from casebook.roles import Actor
 from casebook.rulebook import Route
@@ -46,12 +46,21 @@ def _open_lead(*more: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 _RETURNED = _open_lead(order_.c.returned_at.is_not(None))
+_CO_RETURNED = exists().where(
+    order_.c.case_id == case_.c.id,
+    order_.c.role == CO,
+    order_.c.ended_at.is_(None),
+    order_.c.returned_at.is_not(None),
+    not_(order_.c.final),
+)
 _WHERE: Mapping[str, ColumnElement[bool]] = {
     "triage": or_(
         case_.c.state.in_((states.REGISTERED, states.CONSULT, states.REWORK)),
         and_(case_.c.state == states.TRIAGE, not_(_RETURNED)),
     ),
-    "returns": and_(case_.c.state == states.TRIAGE, _RETURNED),
+    "returns": or_(
+        and_(case_.c.state == states.TRIAGE, _RETURNED), and_(case_.c.state.in_(states.HANDLED), _CO_RETURNED)
+    ),
     "reviews": case_.c.state == states.FED_BACK,
     "extensions": and_(case_.c.state == states.HANDLING, _open_lead(order_.c.extension_signed)),
     "refusals": and_(case_.c.state.in_((states.REGISTERED, states.TRIAGE)), case_.c.refusal_by != ""),
@@ -64,7 +73,7 @@ _WHERE: Mapping[str, ColumnElement[bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """A case that waits; `unit` to `unanswered` are of its open lead order."""
+    """A case that waits; `unit` to `unanswered` are of its open lead order, or of the helping one that is returned."""
 
     case: CaseLine
     clock: Clock | None
@@ -135,6 +144,8 @@ class Queues:
 
     def _line(self, name: str, case: CaseRecord, clock: Clock | None, actor: Actor, now: datetime) -> QueueLine:
         lead, book = case.lead(), self._cases.book
+        if name == "returns" and case.state != states.TRIAGE:
+            lead = next((one for one in case.co_orders() if one.return_pending), lead)
         by = {
             "returns": lead.dispatched_by if lead else "",
             "refusals": case.refusal_by,

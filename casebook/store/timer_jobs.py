@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from casebook import states
 from casebook.errors import CaseError
@@ -19,7 +19,7 @@ from casebook.roles import THE_SYSTEM
 from casebook.store.casework import Casework
 from casebook.store.casework_schema import unit_post
 from casebook.store.records import load_orders, read_case, select_case
-from casebook.store.schema import case_, user_
+from casebook.store.schema import case_, event, user_
 from casebook.store.timers import set_timers, short
 
 _CHIEF = "单位主要负责人"
@@ -65,11 +65,13 @@ def _command(
         case "auto_sign" if order is not None and order.signed_at is None and order.returned_at is None:
             return do.Sign() if order.role == LEAD else do.CoSign(unit=order.unit)
         case "auto_sign" if order is not None and order.signed_at is None and order.final:
-            return do.Sign()
+            return do.Sign() if order.role == LEAD else do.CoSign(unit=order.unit)
         case "resume" if order is not None and order.suspended_at is not None:
             return do.Resume()
         case "urge_yellow" | "urge_red" if order is not None and _stands(case, order, marks):
             return do.Urge(note="即将到期，请抓紧办理。" if kind == "urge_yellow" else "已超期，请立即办理。")
+        case "remind" if _waits(connection, casework, case, marks, now):
+            return do.Remind(what=marks.partition(":")[0])
         case "supervise" if order is not None and order.unanswered >= 2 and not case.supervision:
             report_by = casework.report_by(connection, now)
             leader = _chief(connection, order.unit)
@@ -81,6 +83,17 @@ def _stands(case: CaseRecord, order: OrderRecord, marks: str) -> bool:
     """Whether the unit still has the order under the due time for which the timer was set."""
     due = mark(order.due_at) if order.due_at else ""
     return case.state in (states.DISPATCHED, states.HANDLING) and due == marks and order.fed_back_at is None
+
+
+def _waits(connection: Connection, casework: Casework, case: CaseRecord, marks: str, now: datetime) -> bool:
+    """Whether the clock that has run out is still the one that was set."""
+    consulted = connection.execute(
+        select(func.max(event.c.at))
+        .join(case_, case_.c.id == event.c.case_id)
+        .where(case_.c.case_no == case.case_no, event.c.type == do.Consult.EVENT)
+    ).scalar_one()
+    clocks = casework.clocks(connection, case, now, datetime.fromisoformat(consulted) if consulted else None)
+    return marks in [f"{one.what}:{mark(one.due)}" for one in clocks]
 
 
 def _chief(connection: Connection, unit: str) -> str:

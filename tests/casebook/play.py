@@ -99,6 +99,9 @@ def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[d
         "return_order": [do.ReturnOrder(code="not_ours", law="三定方案第三条", proposed_unit="chengguan")],
         "accept_return": [do.AcceptReturn(note="同意")],
         "reject_return": [do.RejectReturn(note="属于你单位职责")],
+        "co_return": [do.CoReturn(code="not_ours", law="三定方案第三条")],
+        "accept_co_return": [do.AcceptCoReturn(unit=one.unit, note="同意") for one in case.co_orders()],
+        "reject_co_return": [do.RejectCoReturn(unit=one.unit, note="需要你单位配合") for one in case.co_orders()],
         "consult": [do.Consult(units=("zhujian", "chengguan"))],
         "contact": [do.Contact(contacted_at=now, how="phone", result="已说明进展")],
         "request_extension": [do.RequestExtension(days=3, reason="等配件", law="热线办法", citizen_informed=True)],
@@ -129,6 +132,7 @@ def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[d
             do.Correct(what="place", value=f"{now:%H%M%S}号楼", reason="听错了"),
             do.Correct(what="secret", value="no" if case.secret else "yes", reason="来电人要求"),
         ],
+        "remind": [do.Remind(what="review")],
         "recount": [
             do.Recount(
                 old_calendar="a",
@@ -140,4 +144,4 @@ def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[d
         "grant_contact": [do.GrantContact(reason="需要上门")],
         "attach": [do.Attach(file_name="照片.jpg", media_type="image/jpeg", size=10, sha256="0" * 64)],
     }
-    return simple.get(event) or [kind()]
+    return simple[event] if event in simple else [kind()]

@@ -94,7 +94,15 @@ def test_the_courses_reach_every_state_and_event_of_a_case_by_telephone() -> Non
             reached.add(case.state)
             fired.add(happened.type)
     assert reached == {*states.STATES} - {states.DRAFT, states.DISCARDED}
-    assert {"approve_extension", "reopen", "unmerge", "confirm_close", "reject_return", "co_feedback"} <= fired
+    assert {
+        "approve_extension",
+        "reopen",
+        "unmerge",
+        "confirm_close",
+        "reject_return",
+        "co_feedback",
+        "reject_co_return",
+    } <= fired
 
 
 def test_nothing_that_a_command_says_of_a_person_gets_into_the_history() -> None:

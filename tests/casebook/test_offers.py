@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from casebook import roles
 from casebook.errors import CaseError
@@ -17,6 +19,8 @@ from casebook.handling.running import nearest, running
 from casebook.roles import Actor
 from casebook.store.queries import Cases
 from casebook.store.queues import Queues
+from casebook.store.schema import notice
+from casebook.store.verify import verify_chains
 from tests.casebook.conftest import Desk
 from tests.casebook.play import (
     AGENT,
@@ -33,7 +37,7 @@ from tests.casebook.play import (
 )
 from tests.casebook.rest import house
 from tests.casebook.test_course import MASTER, play
-from tests.casebook.test_handling import FEEDBACK, OK, RETURN, dispatched, fed_back
+from tests.casebook.test_handling import FEEDBACK, OK, RETURN, SATISFIED, dispatched, fed_back, refused
 
 NO_FIELDS = {
     "sign",
@@ -96,7 +100,7 @@ def test_a_case_waits_in_one_queue_after_the_other(desk: Desk) -> None:
 
 
 def test_a_consultation_an_extension_and_a_refusal_wait_for_those_who_judge_them(desk: Desk) -> None:
-    talked, longer, refused = desk.open(1), dispatched(desk, n=2), desk.open(3)
+    talked, longer, declined = desk.open(1), dispatched(desk, n=2), desk.open(3)
     desk.do(talked, AGENT, do.ToTriage())
     desk.do(talked, DISPATCHER, do.Consult(units=("zhujian", "chengguan")))
     assert (talked, "consult", False) in queue(desk, "triage", SECOND)
@@ -106,8 +110,8 @@ def test_a_consultation_an_extension_and_a_refusal_wait_for_those_who_judge_them
     assert queue(desk, "extensions", LEADER) == []
     desk.do(longer, deputy("haizhou"), do.SignExtension())
     assert [one[0] for one in queue(desk, "extensions", LEADER)] == [longer]
-    desk.do(refused, DISPATCHER, do.Refuse(reason="litigation", told=True))
-    assert [(one[0], one[2]) for one in queue(desk, "refusals", DISPATCHER)] == [(refused, True)]
+    desk.do(declined, DISPATCHER, do.Refuse(reason="litigation", told=True))
+    assert [(one[0], one[2]) for one in queue(desk, "refusals", DISPATCHER)] == [(declined, True)]
 
 
 def test_the_wall_shows_what_is_nearly_due_or_late_the_late_first(desk: Desk) -> None:
@@ -195,7 +199,11 @@ def test_a_case_tells_what_its_reader_may_do_who_acted_and_what_the_catalogue_sa
         liaison_sees = everybody.get("liaison", f"/cases/{case_no}").json()
         assert liaison_sees["allowed"] == ["sign", "return_order", "attach"]
         assert liaison_sees["may_reveal"] is True
-        assert everybody.get("other_liaison", f"/cases/{case_no}").json()["allowed"] == ["co_sign", "attach"]
+        assert everybody.get("other_liaison", f"/cases/{case_no}").json()["allowed"] == [
+            "co_sign",
+            "co_return",
+            "attach",
+        ]
         assert everybody.get("bureau", f"/cases/{case_no}").json()["may_reveal"] is False
         assert everybody.post("other_liaison", f"/cases/{case_no}/reply_check", {"answer": ""}).json()["findings"]
         hidden = everybody.register()
@@ -210,3 +218,71 @@ def test_an_answer_that_the_unit_has_given_before_is_found(desk: Desk) -> None:
         (first, FEEDBACK.answer)
     ]
     assert cases.earlier_answers(first, liaison("haizhou")) == []
+
+
+def test_a_unit_that_helps_returns_its_order_and_another_than_who_dispatched_judges_it(desk: Desk) -> None:
+    left, kept = dispatched(desk, n=1), dispatched(desk, n=2)
+    away = do.CoReturn(code="not_ours", law="三定方案第五条")
+    for case_no in (left, kept):
+        before = desk.case(case_no)
+        after = desk.do(case_no, liaison("zhujian"), away)
+        assert (after.state, after.lead()) == (before.state, before.lead())
+        assert ("return", False) in [one[1:] for one in queue(desk, "returns", SECOND) if one[0] == case_no]
+        assert [one[2] for one in queue(desk, "returns", DISPATCHER) if one[0] == case_no] == [True]
+    assert offered(desk.case(left), liaison("zhujian")) == ("attach",)
+    own = do.AcceptCoReturn(unit="zhujian", note="同意")
+    assert refused(desk, left, DISPATCHER, own) == "guard"
+    assert refused(desk, left, SECOND, do.AcceptCoReturn(unit="haizhou", note="同意")) == "guard"
+    assert [one.unit for one in desk.do(left, SECOND, own).orders if one.open] == ["haizhou"]
+    assert refused(desk, left, liaison("zhujian"), do.CoSign()) == "forbidden"
+
+    desk.do(kept, SECOND, do.RejectCoReturn(unit="zhujian", note="需要你单位配合"))
+    assert refused(desk, kept, liaison("zhujian"), away) == "guard"
+    assert queue(desk, "returns", SECOND) == []
+    desk.later(days=4)
+    signed = next(one for one in desk.case(kept).orders if one.unit == "zhujian")
+    assert (signed.signed_late, signed.final) == (True, True)
+    assert verify_chains(desk.engine) == []
+
+
+def test_the_unit_that_is_complained_of_is_not_left_alone(desk: Desk) -> None:
+    case_no = dispatched(desk, about_unit="haizhou")
+    desk.do(case_no, liaison("zhujian"), do.CoReturn(code="not_ours", law="三定方案第五条"))
+    assert refused(desk, case_no, SECOND, do.AcceptCoReturn(unit="zhujian", note="同意")) == "guard"
+
+
+@pytest.mark.parametrize("step", ["triage", "return", "consult", "review", "callback"])
+def test_a_limit_of_the_hotlines_own_that_passes_is_written_down_and_told_once(desk: Desk, step: str) -> None:
+    case_no = desk.open()
+    desk.do(case_no, AGENT, do.ToTriage())
+    if step == "consult":
+        desk.do(case_no, DISPATCHER, do.Consult(units=("zhujian", "chengguan")))
+    elif step != "triage":
+        desk.do(case_no, DISPATCHER, do.Dispatch())
+        if step == "return":
+            desk.do(case_no, liaison("haizhou"), RETURN)
+        else:
+            fed_back(desk, case_no)
+            if step == "callback":
+                desk.do(case_no, SECOND, OK)
+    before = desk.case(case_no)
+    desk.later(days=6)
+    assert desk.events(case_no).count("remind") == 1
+    after = desk.case(case_no)
+    assert (after.state, after.due_at, after.orders) == (before.state, before.due_at, before.orders)
+    with desk.engine.begin() as connection:
+        told = connection.scalars(select(notice.c.title).where(notice.c.kind == "own_limit")).all()
+    assert len(told) == 1
+    assert verify_chains(desk.engine) == []
+
+
+def test_a_limit_of_the_hotlines_own_that_was_kept_is_told_to_nobody(desk: Desk) -> None:
+    case_no = desk.open()
+    desk.do(case_no, AGENT, do.ToTriage())
+    desk.do(case_no, DISPATCHER, do.Dispatch())
+    fed_back(desk, case_no)
+    desk.do(case_no, SECOND, OK)
+    desk.do(case_no, CALLER_BACK, SATISFIED)
+    desk.do(case_no, CALLER_BACK, do.Close())
+    desk.later(days=6)
+    assert "remind" not in desk.events(case_no)

@@ -57,6 +57,14 @@ function unitOptions(rules: Rules | null, besides: readonly string[] = []): Reco
   return Object.fromEntries(units.map((unit) => [unit.code, unit.name]))
 }
 
+/** Which helping unit's return is judged. */
+function returned({ detail, rules }: Context): Field {
+  const names = unitOptions(rules)
+  const waiting = detail.case.orders.filter((order) => order.role === 'co' && !order.ended_at && order.returned_at && !order.final)
+  const options = Object.fromEntries(waiting.map((order) => [order.unit, names[order.unit] ?? order.unit]))
+  return { name: 'unit', label: '退单的协办单位', kind: 'select', options, required: true, initial: waiting[0]?.unit ?? '' }
+}
+
 /** "2026-11-26T17:30" of a form is a Shanghai time. */
 const instant = (value: Value | undefined): string => {
   const [date = '', time = ''] = String(value ?? '').split('T')
@@ -230,8 +238,8 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     tone: 'danger',
     fields: () => [{ name: 'code', label: '理由', kind: 'radio', options: RETURN_CODES, required: true }, text('law', '法律依据或三定条款')],
   },
-  accept_co_return: { word: '同意协办退单', done: '已同意协办退单', fields: () => [note('审核意见')] },
-  reject_co_return: { word: '不同意协办退单', done: '该单位继续协办', tone: 'danger', fields: () => [note('审核意见')] },
+  accept_co_return: { word: '同意协办退单', done: '已同意协办退单', key: 'p', tone: 'primary', fields: (context) => [returned(context), note('审核意见')] },
+  reject_co_return: { word: '不同意协办退单', done: '该单位继续协办', key: 'b', tone: 'danger', fields: (context) => [returned(context), note('审核意见')] },
   request_extension: {
     word: '申请延期',
     done: '延期申请已提交，待分管领导签批',

@@ -88,7 +88,7 @@ const EVENTS: Readonly<Record<string, string>> = {
   resume: '恢复办理', feedback: '填写反馈', sign_feedback: '签批反馈', co_feedback: '协办反馈', review_ok: '审核通过', review_back: '退回重办',
   callback: '回访', close: '办结', propose_close: '提出按“未解决-已解释”办结', confirm_close: '确认办结', reopen: '重办', urge: '催办',
   answer_urging: '答复催办', supervise: '督办', instruct: '领导交办', withdraw: '诉求人撤回', archive: '归档', correct: '更正',
-  grant_contact: '授权查看联系方式', attach: '上传附件', recount: '重算时限', co_return: '协办退单', accept_co_return: '同意协办退单', reject_co_return: '不同意协办退单',
+  grant_contact: '授权查看联系方式', attach: '上传附件', recount: '重算时限', remind: '热线环节超时提醒', co_return: '协办退单', accept_co_return: '同意协办退单', reject_co_return: '不同意协办退单',
 }
 export const eventWord = (kind: string): string => EVENTS[kind] ?? kind
 
