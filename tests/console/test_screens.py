@@ -22,6 +22,8 @@ from tests.console.pictures import MOST_BYTES, faults, overflows, save_picture
 # By hand where nothing in the address opens a screen's parts: a screen may be photographed more than once.
 PARTS = {"/admin": ("/admin/users", "/admin/shifts", "/admin/calendar", "/admin/city", "/admin/log")}
 EVERYBODYS = ("/account",)
+DARK = {"light": ".", "dark": "dark"}
+"""Folders of the pictures; the manual has the light ones."""
 SHOWN_FIRST = (roles.DISPATCHER, roles.REVIEWER, roles.SHIFT_LEADER, roles.AGENT)
 """Whose view of a screen is photographed where several roles see it."""
 
@@ -31,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     """Where the pictures go."""
     named = os.environ.get("HOTLINE_SCREENS")
     made = Path(named) if named else tmp_path / "screens"
-    made.mkdir(parents=True, exist_ok=True)
+    (made / DARK["dark"]).mkdir(parents=True, exist_ok=True)
     return made
 
 
@@ -94,8 +96,8 @@ def test_every_screen_is_photographed_and_without_serious_faults(
             settle(page)
             found += [f"{address} ({scheme}): {fault}" for fault in faults(page)]
             found += [f"{address}: wider than the screen"] * overflows(page)
-            name = address.strip("/").replace("/", "-") + ("-dark" if scheme == "dark" else "")
-            length = save_picture(painter, page.screenshot(), folder / f"{name}.png")
+            name = address.strip("/").replace("/", "-")
+            length = save_picture(painter, page.screenshot(), folder / DARK[scheme] / f"{name}.png")
             assert length < MOST_BYTES, f"{name}.png has {length} bytes"
     assert found == []
     pictured = {one.stem for one in folder.glob("*.png")}
@@ -118,8 +120,8 @@ def test_the_public_page_is_photographed_and_without_serious_faults(
             found += [f"{part} ({scheme}, {width}): {fault}" for fault in faults(page)]
             found += [f"{part} ({width}): wider than the screen"] * overflows(page)
             if width < 1000:
-                name = f"public-{part}" + ("-dark" if scheme == "dark" else "")
-                assert save_picture(painter, page.screenshot(), folder / f"{name}.png") < MOST_BYTES
+                path = folder / DARK[scheme] / f"public-{part}.png"
+                assert save_picture(painter, page.screenshot(), path) < MOST_BYTES
     assert found == []
 
 

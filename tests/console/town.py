@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from call_router.ami import Ami
@@ -188,6 +189,7 @@ def at_work(folder: Path) -> Iterator[Desk]:
         line.start()
         app = create_app(replace(night.deps(), desk=desk_parts(night, line)))
         with serve(app) as url:
+            wait_for(lambda: _has_keys(server.url), 20, "the board is not published")
             for n, status in enumerate((1, 1, 2, 5), 1):
                 router.happen(member(f"PJSIP/100{n}", status))
             router.happen(arrival("lyg1-1.1"), of("lyg1-1.1", "QueueCallerJoin"))
@@ -195,6 +197,11 @@ def at_work(folder: Path) -> Iterator[Desk]:
         line.stop()
         router.stop()
         night.engine.dispose()
+
+
+def _has_keys(url: str) -> bool:
+    with SyncRedis.from_url(url) as client:
+        return bool(client.keys("*"))
 
 
 def desk_line(night: Night) -> DeskLine:
