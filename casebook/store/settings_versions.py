@@ -77,10 +77,13 @@ class CityFiles:
         return sorted(one.name for one in self._dir.iterdir() if one.suffix in _SUFFIXES and one.is_file())
 
     def read(self, name: str) -> CityFile:
-        """A file as it is. Raises CaseError not_found."""
+        """A file as it is. Raises CaseError not_found, bad_value for one that is not UTF-8."""
         if name not in self.names():
             raise CaseError("not_found", "没有这个文件。")
-        text = (self._dir / name).read_bytes().decode("utf-8")
+        try:
+            text = (self._dir / name).read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise CaseError("bad_value", "这个文件不是 UTF-8 文本，请先在服务器上改好编码。") from error
         return CityFile(name, text, _digest(text))
 
     def versions(self, name: str = "", limit: int = 50) -> list[Version]:

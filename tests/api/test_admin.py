@@ -369,6 +369,13 @@ def test_nothing_but_the_citys_files_can_be_read_or_written(night: Night, admin:
     assert sorted(one.name for one in night.city_dir.iterdir()) == before
 
 
+def test_a_file_that_is_no_text_is_said_to_be_none(night: Night, admin: TestClient) -> None:
+    (night.city_dir / "limits.yaml").write_bytes("期限".encode("gb18030"))
+    answer = admin.get("/api/v1/admin/city/limits.yaml")
+    assert answer.status_code == 422
+    assert "不是 UTF-8" in answer.json()["detail"]
+
+
 def test_versions_on_both_databases(url: str, tmp_path: Path) -> None:
     engine = open_engine(url)
     upgrade(engine)

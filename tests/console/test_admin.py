@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from casebook import roles
+from casebook.api.app import create_app
+from casebook.console.build import CONSOLE_DIR
 from casebook.store.accounts import Profile
 from casebook.store.calendar import seed_calendar
-from tests.api.night import PASSWORD
+from casebook.store.presence import Presence
+from tests.api.night import PASSWORD, Night
+from tests.console import town
 from tests.console.conftest import Desk, shot
 
 NEW_PASSWORD = "a password of my own"
@@ -126,6 +132,43 @@ def test_the_shift_leader_sees_the_shifts_and_nothing_else(desk: Desk, page: Pag
     expect(page.get_by_role("heading", name="班次调整")).to_be_visible()
     assert page.get_by_role("navigation", name="管理事项").get_by_role("link").all_inner_texts() == ["班次调整"]
     expect(page.get_by_text("这台服务器没有接电话系统，不能调整班次。")).to_be_visible()
+
+
+@pytest.fixture
+def with_telephones(tmp_path: Path, browser: Browser) -> Iterator[Desk]:
+    """A console that has a PBX, though it is away."""
+    (tmp_path / "desk").mkdir()
+    night = Night(tmp_path / "desk", console_dir=CONSOLE_DIR / "dist")
+    line = town.desk_line(night)
+    with town.serve(create_app(replace(night.deps(), desk=town.desk_parts(night, line)))) as url:
+        yield Desk(url, night)
+    night.engine.dispose()
+
+
+def test_the_shift_leader_changes_the_shifts_for_a_while_and_takes_it_back(with_telephones: Desk, page: Page) -> None:
+    night = with_telephones.night
+    night.users.add("chief", PASSWORD, roles.SHIFT_LEADER, "李班长")
+    enter(page, with_telephones, "chief", PASSWORD)
+    page.goto(f"{with_telephones.url}/#/admin/shifts")
+    expect(page.get_by_text("现在没有临时调整")).to_be_visible()
+    page.get_by_role("combobox", name="调整").select_option("座席加班")
+    page.get_by_label("开始日期").fill("2030-01-01")
+    page.get_by_label("结束日期").fill("2030-01-01")
+    page.get_by_role("button", name="调整", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("请填写座席的分机。")
+    page.get_by_label("分机").fill("1001")
+    page.get_by_label("结束时间").fill("07:00")
+    page.get_by_role("button", name="调整", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("结束时间要晚于开始时间。")
+    page.get_by_label("结束时间").fill("20:00")
+    page.get_by_role("button", name="调整", exact=True).click()
+    expect(page.get_by_role("row", name="座席加班 1001")).to_contain_text("2030/01/01 20:00:00")
+    shot(page, "admin-shifts")
+    made = Presence(night.engine).overrides(night.clock())
+    assert [(one.kind, one.agent, one.made_by) for one in made] == [("on", "1001", "chief")]
+    page.get_by_role("button", name="撤销 座席加班 1001").click()
+    expect(page.get_by_text("现在没有临时调整")).to_be_visible()
+    assert Presence(night.engine).overrides(night.clock()) == []
 
 
 def edit_limits(page: Page, old: str, new: str) -> None:

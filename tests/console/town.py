@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
+from pathlib import Path
 
+import uvicorn
+from fastapi import FastAPI
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+
+from call_router.ami import Ami
+from call_router.board_feed import BoardFeed
+from call_router.desk import Desk as CallDesk
+from call_router.desk_line import DeskLine
+from call_router.memberships import Memberships
 from casebook import roles
+from casebook.api.app import create_app
+from casebook.api.desk_parts import DeskParts
+from casebook.console.build import CONSOLE_DIR
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.roles import Actor
 from casebook.store.accounts import Profile
 from casebook.store.calendar import seed_calendar
+from casebook.store.callbacks import Callbacks
+from casebook.store.calls import insert_call
 from casebook.store.casework import Registered
+from casebook.store.desk import DeskLog
+from casebook.store.desk_calls import DeskCalls
+from casebook.store.legs import Legs
+from casebook.store.presence import Presence
+from ivr.ports import NewCall
 from tests.api.night import PASSWORD, Night, minutes_ago
+from tests.board.live import Router, arrival, member, of, valkey
+from tests.casebook.conftest import Desk as Casework
+from tests.conftest import free_port
+from tests.console.conftest import Desk
+from tests.pbx.rig import wait_for
+from tests.router.city import city_router
+from tests.statistics.weeks import play_weeks
 
 UNITS = {roles.LIAISON: "haizhou", roles.DEPUTY: "haizhou", roles.OPERATOR: "shichang"}
 NAMES = {
@@ -142,8 +175,77 @@ def case(night: Night, stage: str, n: int = 0) -> Registered:
     return made
 
 
+@contextmanager
+def at_work(folder: Path) -> Iterator[Desk]:
+    """The console of a whole house at work: cases of some weeks, a live board, a desk whose PBX is away."""
+    with valkey() as server:
+        night = Night(folder, console_dir=CONSOLE_DIR / "dist", redis_url=server.url)
+        play_weeks(Casework(night.engine), datetime.now(UTC) - timedelta(hours=2), days=20, a_day=4)
+        working_day(night)
+        feed = partial(BoardFeed, redis=Redis.from_url(server.url), system="lyg1", clock=night.clock)
+        router = Router(feed)
+        router.connect()
+        line = desk_line(night)
+        line.start()
+        app = create_app(replace(night.deps(), desk=desk_parts(night, line)))
+        with serve(app) as url:
+            wait_for(lambda: _has_keys(server.url), 20, "the board is not published")
+            for n, status in enumerate((1, 1, 2, 5), 1):
+                router.happen(member(f"PJSIP/100{n}", status))
+            router.happen(arrival("lyg1-1.1"), of("lyg1-1.1", "QueueCallerJoin"))
+            yield Desk(url, night)
+        line.stop()
+        router.stop()
+        night.engine.dispose()
+
+
+def _has_keys(url: str) -> bool:
+    with SyncRedis.from_url(url) as client:
+        return bool(client.keys("*"))
+
+
+def desk_line(night: Night) -> DeskLine:
+    """A line to a PBX that is away."""
+    legs, log = Legs(night.engine), DeskLog(night.engine)
+    return DeskLine(
+        lambda: Ami("127.0.0.1", 1, "u", "s"),
+        lambda ami: CallDesk(ami, city_router(), legs, log, night.clock),
+        lambda ami: Memberships(ami, Presence(night.engine), ()),
+    )
+
+
+def desk_parts(night: Night, line: DeskLine) -> DeskParts:
+    """The desk of the agent at 1001, who took a call some minutes ago and has not said what became of it."""
+    privacy, engine = night.calls.privacy, night.engine
+    calls, began = DeskCalls(engine, privacy, night.cases, night.clock), minutes_ago(4)
+    presence = Presence(engine)
+    presence.set("1001", "agent", "ready", "", night.clock())
+    with engine.begin() as connection:
+        insert_call(connection, privacy, NewCall("lyg1-9.9", "asterisk", "13851230000", "12345", began), "")
+    calls.took("lyg1-9.9", "agent", "1001", began + timedelta(seconds=20))
+    callbacks, extensions = Callbacks(engine, privacy), frozenset({"1001", "1002"})
+    return DeskParts(line, city_router(), presence, callbacks, Legs(engine), DeskLog(engine), extensions, calls)
+
+
+@contextmanager
+def serve(app: FastAPI) -> Iterator[str]:
+    """An application on a socket; its address."""
+    config = uvicorn.Config(app, port=free_port(), log_config=None, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="web", daemon=True)
+    thread.start()
+    try:
+        wait_for(lambda: server.started, 20, "the application does not start")
+        yield f"http://127.0.0.1:{config.port}"
+    finally:
+        if hub := app.state.deps.board:
+            hub.end_streams()
+        server.should_exit = True
+        thread.join(20)
+
+
 def working_day(night: Night) -> None:
-    """All of it."""
+    """People, messages and cases."""
     with night.engine.begin() as connection:
         seed_calendar(connection)
     people(night)

@@ -1,4 +1,4 @@
-import { readonly, ref, watchEffect } from 'vue'
+import { computed, readonly, ref, watchEffect } from 'vue'
 
 export type Theme = 'system' | 'light' | 'dark'
 
@@ -7,11 +7,12 @@ const dark = window.matchMedia('(prefers-color-scheme: dark)')
 const systemIsDark = ref(dark.matches)
 const theme = ref<Theme>(stored())
 
+/** Whether the page is dark now: for whatever paints by itself. */
+export const isDark = computed(() => (theme.value === 'system' ? systemIsDark.value : theme.value === 'dark'))
+
 dark.addEventListener('change', (event) => (systemIsDark.value = event.matches))
-watchEffect(() => {
-  const chosen = theme.value === 'system' ? (systemIsDark.value ? 'dark' : 'light') : theme.value
-  document.documentElement.dataset.theme = chosen
-})
+// At once: what paints by itself reads the colours when `isDark` changes.
+watchEffect(() => (document.documentElement.dataset.theme = isDark.value ? 'dark' : 'light'), { flush: 'sync' })
 
 /** Light, dark, or as the computer has it; this browser remembers. */
 export function useTheme() {
