@@ -21,7 +21,7 @@ _EMPTY = tuple(
     voicemail res_odbc res_config_sqlite3 statsd geolocation
     pjproject pjsip_wizard stir_shaken aeap websocket_client chan_websocket
     res_fax pjsip_notify agents calendar res_stun_monitor sorcery
-    extconfig manager_additional prometheus ari
+    extconfig manager_additional prometheus
     """.split()
 )
 _UNUSED = tuple(

@@ -64,6 +64,9 @@ _HEARD = """
 }
 """
 
+# Hides the browser's own function; deleting this one shows it again.
+_UNPLUG = "() => void (navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('unplugged')))"
+
 
 @pytest.fixture(scope="module")
 def police(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
@@ -183,6 +186,11 @@ def test_both_are_heard_in_the_browser(line: TestLine, tmp_path: Path) -> None:
             expect(page.get_by_text(MASKED).first).to_be_visible(timeout=25_000)
             assert NUMBER not in page.content()
             shot(page, "ringing")
+            # Without a microphone the call goes on ringing, and the page says why.
+            page.evaluate(_UNPLUG)
+            page.get_by_role("button", name="接听").click()
+            expect(page.get_by_text("没有可用的麦克风")).to_be_visible()
+            page.evaluate("() => void delete navigator.mediaDevices.getUserMedia")
             page.get_by_role("button", name="接听").click()
             expect(page.get_by_text("通话中").first).to_be_visible(timeout=10_000)
             time.sleep(9)
@@ -256,6 +264,23 @@ def test_a_call_is_taken_written_down_handed_to_the_police_and_finished(
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.mark.timeout(300)
+def test_a_pbx_that_was_away_and_a_second_tab(line: TestLine, tmp_path: Path) -> None:
+    write_wav(tmp_path / "agent.wav", at_48_khz(voice_like(1, 8)), 48_000)
+    with browser(tmp_path / "agent.wav") as open_context:
+        context = open_context()
+        page = sit_down(line, context)
+        line.kill("pbx")
+        expect(page.get_by_text("电话断开，正在重新连接…")).to_be_visible(timeout=30_000)
+        line.start("pbx")
+        expect(page.get_by_text("电话已连接")).to_be_visible(timeout=40_000)
+        second = context.new_page()
+        second.goto(f"http://127.0.0.1:{line.settings.http_port}/")
+        expect(second.get_by_text("电话在另一个标签页里")).to_be_visible(timeout=20_000)
+        page.close()
+        expect(second.get_by_text("电话已连接")).to_be_visible(timeout=20_000)
 
 
 @pytest.mark.timeout(900)

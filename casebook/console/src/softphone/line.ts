@@ -11,6 +11,7 @@ export interface LineEvents {
   up: () => void
   over: (failed: boolean) => void
   microphone: (works: boolean) => void
+  sound: (works: boolean) => void
 }
 
 const EXPIRES_S = 60
@@ -69,6 +70,10 @@ export class PhoneLine {
     session.on('ended', () => this.over(session, false))
     session.on('failed', () => this.over(session, true))
     session.on('peerconnection', (event: { peerconnection: RTCPeerConnection }) => {
+      event.peerconnection.addEventListener('connectionstatechange', () => {
+        const { connectionState } = event.peerconnection
+        if (connectionState === 'connected' || connectionState === 'failed') this.events.sound(connectionState === 'connected')
+      })
       event.peerconnection.addEventListener('track', (arrived) => {
         this.sound.srcObject = arrived.streams[0] ?? new MediaStream([arrived.track])
         void this.sound.play().catch(() => undefined)

@@ -16,8 +16,8 @@ import { followBoard, stopBoard } from './board'
 import type { PhoneLine } from './line'
 import { startRinging, stopRinging } from './ring'
 
-/** off: not signed in at a telephone; desk: the PBX has no telephones for browsers. */
-type LineState = 'off' | 'desk' | 'connecting' | 'registered' | 'lost' | 'refused'
+/** off: not signed in at a telephone; desk: the PBX has none for browsers; other: another tab has it. */
+type LineState = 'off' | 'desk' | 'other' | 'connecting' | 'registered' | 'lost' | 'refused'
 
 /** A call at the agent's telephones. `here`: it rings, or is spoken, in this page. */
 export interface PhoneCall {
@@ -53,11 +53,13 @@ const phone = reactive<Phone>({
   problem: '',
 })
 const RAW = 'phone:raw'
+const LOCK = 'hotline:phone'
 const LOOK_MS = 4_000
 const SETTLES_MS = 1_500
 let line: PhoneLine | null = null
 let lineOf = ''
 let taking = ''
+let release: () => void = () => undefined
 let timer: number | undefined
 let userName = ''
 let starts = 0
@@ -157,7 +159,9 @@ async function openLine(): Promise<void> {
   try {
     const account = await getPhone()
     const { PhoneLine: Line } = await import('./line')
+    await onlyTab()
     if (began !== starts || extension !== lineOf) return
+    phone.line = 'connecting'
     line = new Line(account, events, rawSound)
   } catch (error) {
     if (extension !== lineOf) return
@@ -170,7 +174,29 @@ async function openLine(): Promise<void> {
   }
 }
 
+/** Two tabs that register the same telephone would take it from each other: the second one waits. */
+async function onlyTab(): Promise<void> {
+  if (!('locks' in navigator)) return
+  const waiting = new AbortController()
+  release = () => waiting.abort()
+  await new Promise<void>((granted) => {
+    const slow = window.setTimeout(() => (phone.line = 'other'), SETTLES_MS)
+    const done = (): void => {
+      window.clearTimeout(slow)
+      granted()
+    }
+    navigator.locks
+      .request(LOCK, { signal: waiting.signal }, () => {
+        done()
+        return new Promise<void>((free) => (release = free))
+      })
+      .catch(done)
+  })
+}
+
 function closeLine(): void {
+  release()
+  release = () => undefined
   window.clearTimeout(settling)
   stopBoard()
   line?.stop()
@@ -211,6 +237,9 @@ const events = {
   },
   microphone: (works: boolean): void => {
     phone.microphone = works
+  },
+  sound: (works: boolean): void => {
+    phone.problem = works ? '' : '声音没有接通：请检查网络。来电还在，可以转接或请来电人稍候。'
   },
 }
 

@@ -11,6 +11,7 @@ export const PAUSES = ['小休', '用餐', '会议', '培训', '处理工单'] a
 
 export const LINE: Readonly<Record<string, { word: string; tone: string }>> = {
   off: { word: '电话未连接', tone: 'off' },
+  other: { word: '电话在另一个标签页里', tone: 'warn' },
   desk: { word: '用桌面话机接听', tone: 'off' },
   connecting: { word: '正在连接电话…', tone: 'warn' },
   registered: { word: '电话已连接', tone: 'good' },
