@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from openpyxl import load_workbook
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from redis.asyncio import Redis
 from sqlalchemy import insert
 
@@ -160,6 +161,13 @@ def test_a_liaison_sees_one_line(city: Desk, new_page: Callable[..., Page]) -> N
     page.get_by_role("button", name="统计", exact=True).click()
     expect(page.get_by_role("rowheader", name="市住房和城乡建设局")).to_be_visible()
     assert page.get_by_role("rowheader", name="市公安局").count() == 0
+    page.get_by_label("环比同比").check()
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="市住房和城乡建设局"))
+    expect(row).to_contain_text("环比 —")
+    # November by hand and the weeks around it: what is shown is divided out of what stands under it.
+    part, whole = re.findall(r"(\d+)／(\d+)", row.locator("td").nth(4).inner_text())[0]
+    assert row.locator("td").nth(4).inner_text().startswith(f"{int(part) / int(whole):.2%}")
+    shot(page, "statistics-liaison")
     assert page.get_by_role("link", name="监察考核").count() == 0
     page.get_by_text("指标怎么算").click()
     expect(page.get_by_text("审核通过的反馈在时限内、且从未超期／应办结")).to_be_visible()
@@ -229,7 +237,10 @@ def test_the_wallboard_lives_and_says_when_it_does_not(tmp_path: Path, new_page:
             enter(page, Desk(url, night), "shift_leader", "/wallboard")
             expect(page.get_by_text("● 实时")).to_be_visible()
             wall = page.get_by_role("main")
-            tile = lambda name: wall.locator(".tile").filter(has_text=name).locator("p").first  # noqa: E731
+
+            def tile(name: str) -> Locator:
+                return wall.locator(".tile").filter(has_text=name).locator("p").first
+
             expect(tile("等待人数")).to_have_text("0")
             expect(tile("15 秒应答率")).to_have_text("90%")
             expect(tile("今日接听")).to_have_text("19 放弃 1")
