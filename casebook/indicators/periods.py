@@ -58,18 +58,18 @@ def so_far(period: Period, today: date) -> Period:
 
 
 def before(period: Period) -> Period | None:
-    """环比: the month before for days of a month from the 1st on, the year before for a whole year, else as many days.
+    """环比: as many days before; of days of a month from the 1st on, of the month before; of a year, too.
 
     None where the line was not open yet.
     """
     first, last = period.first, period.last
-    if (first.month, first.day, last.month, last.day) == (1, 1, 12, 31) and first.year == last.year:
-        return _open(Period(date(first.year - 1, 1, 1), date(first.year - 1, 12, 31)))
     if first.day == 1 and (first.year, first.month) == (last.year, last.month):
         month_end = first - timedelta(days=1)
         whole = last.day == monthrange(last.year, last.month)[1]
         day = month_end.day if whole else min(last.day, month_end.day)
         return _open(Period(month_end.replace(day=1), month_end.replace(day=day)))
+    if (first.month, first.day) == (1, 1) and first.year == last.year:
+        return year_before(period)
     return _open(Period(first - timedelta(days=period.days), first - timedelta(days=1)))
 
 

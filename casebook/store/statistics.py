@@ -6,6 +6,7 @@ Counting a year takes the database seconds; whoever asks within a minute gets th
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -165,7 +166,7 @@ class Statistics:
         self._keep = timedelta(seconds=keep_s)
         self._days = Days()
         self._kept: dict[tuple[Any, ...], tuple[datetime, Any]] = {}
-        self._counting = threading.Lock()
+        self._counting: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def units(self, period: Period, unit: str = "") -> UnitTable:
         """The units' table; `unit`: that one's line alone, without a rank among others."""
@@ -223,8 +224,8 @@ class Statistics:
         lasts = self._keep if keep is None else keep
         found = self._kept.get(key)
         if found is None or not timedelta(0) <= self._clock() - found[0] < lasts:
-            # One count at a time: a page that ten people open together costs the database one.
-            with self._counting:
+            # One count of a kind at a time: a page that ten people open together costs the database one.
+            with self._counting[key[0]]:
                 now = self._clock()
                 found = self._kept.get(key)
                 if found is None or not timedelta(0) <= now - found[0] < lasts:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from openpyxl import load_workbook
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from redis.asyncio import Redis
+from sqlalchemy import insert
 
 from call_router.board_feed import BoardFeed
 from casebook.console.build import CONSOLE_DIR
+from casebook.indicators.periods import Period
+from casebook.rulebook import city_day
 from casebook.store.people import People
 from casebook.store.statistics import keep_verification
+from casebook.store.telephone_tables import queue_visit
 from tests.api.night import PASSWORD, Night
 from tests.board.live import Router, arrival, member, of, served, valkey
 from tests.casebook.conftest import Desk as Casework
@@ -54,6 +60,29 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     night.engine.dispose()
 
 
+def calls_of_today(night: Night) -> None:
+    """Twenty callers: eighteen answered in ten seconds, one in forty, one who hung up after half a minute."""
+    waits = [(10, "answered")] * 18 + [(40, "answered"), (30, "abandoned")]
+    midnight = Period(city_day(night.clock()), city_day(night.clock())).start
+    rows = [
+        {
+            "source": "lyg1",
+            "call_id": f"lyg1-9.{n}",
+            "queue": "agents",
+            # Just after midnight there is less than a minute for each of them.
+            "entered_at": max(midnight, night.clock() - timedelta(minutes=n)),
+            "outcome": outcome,
+            "wait_s": wait,
+            "agent": "PJSIP/1001" if outcome == "answered" else "",
+            "talk_s": 60 if outcome == "answered" else None,
+            "left_at": night.clock(),
+        }
+        for n, (wait, outcome) in enumerate(waits)
+    ]
+    with night.engine.begin() as connection:
+        connection.execute(insert(queue_visit), rows)
+
+
 def enter(page: Page, desk: Desk, who: str, path: str) -> None:
     page.goto(f"{desk.url}/#{path}")
     page.get_by_label("用户名").fill(who)
@@ -82,8 +111,12 @@ def test_the_leader_sees_the_city_on_one_page(city: Desk, new_page: Callable[...
     page.get_by_role("button", name="上月").click()
     expect(page.get_by_label("从")).to_have_value("2026-11-01")
     expect(page.get_by_label("到", exact=True)).to_have_value("2026-11-30")
-    shot(page, "leader")
-    page.get_by_label("按", exact=True).select_option("overdue")
+    expect(page.get_by_text("7 天内 6 位群众反映（平常不到 1 件）")).to_be_visible()
+    page.set_viewport_size({"width": 1366, "height": 2600})
+    page.wait_for_timeout(300)
+    shot(page, "leader-whole")
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.get_by_role("combobox").select_option("overdue")
     worst = page.get_by_role("region", name="承办单位指标").get_by_role("row").nth(1)
     expect(worst).to_be_visible()
     figures = [
@@ -99,10 +132,9 @@ def test_the_bureau_reads_the_year_and_nothing_more(city: Desk, new_page: Callab
     enter(page, city, "bureau", "/bureau")
     expect(page.get_by_role("heading", name="2026 年度考核：承办数、反馈率、办结率、群众满意率")).to_be_visible()
     expect(page.get_by_role("rowheader", name="市住房和城乡建设局").first).to_be_visible()
-    expect(page.get_by_text("无应办结工单的单位")).to_contain_text(
-        "市公安局" if "市公安局" not in page.locator("tbody").first.inner_text() else "家"
-    )
-    shot(page, "bureau")
+    expect(page.get_by_text("无应办结工单的单位")).to_contain_text("市消防救援支队")
+    page.set_viewport_size({"width": 1366, "height": 2600})
+    shot(page, "bureau-whole")
     for name, heading in (
         ("退单", "退单时间"),
         ("重办", "重办时间"),
@@ -129,6 +161,13 @@ def test_a_liaison_sees_one_line(city: Desk, new_page: Callable[..., Page]) -> N
     page.get_by_role("button", name="统计", exact=True).click()
     expect(page.get_by_role("rowheader", name="市住房和城乡建设局")).to_be_visible()
     assert page.get_by_role("rowheader", name="市公安局").count() == 0
+    page.get_by_label("环比同比").check()
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="市住房和城乡建设局"))
+    expect(row).to_contain_text("环比 —")
+    # November by hand and the weeks around it: what is shown is divided out of what stands under it.
+    part, whole = re.findall(r"(\d+)／(\d+)", row.locator("td").nth(4).inner_text())[0]
+    assert row.locator("td").nth(4).inner_text().startswith(f"{int(part) / int(whole):.2%}")
+    shot(page, "statistics-liaison")
     assert page.get_by_role("link", name="监察考核").count() == 0
     page.get_by_text("指标怎么算").click()
     expect(page.get_by_text("审核通过的反馈在时限内、且从未超期／应办结")).to_be_visible()
@@ -184,8 +223,9 @@ def test_the_wallboard_lives_and_says_when_it_does_not(tmp_path: Path, new_page:
     with valkey() as server:
         night = staffed(Night(tmp_path, console_dir=CONSOLE_DIR / "dist", redis_url=server.url))
         casework = Casework(night.engine)
-        play_weeks(casework, CUT_OFF, days=8, a_day=6)
         night.now = None
+        play_weeks(casework, night.clock(), days=8, a_day=6)
+        calls_of_today(night)
 
         def feed(peer: Any) -> BoardFeed:
             return BoardFeed(peer, Redis.from_url(server.url), "lyg1", night.clock)
@@ -197,8 +237,13 @@ def test_the_wallboard_lives_and_says_when_it_does_not(tmp_path: Path, new_page:
             enter(page, Desk(url, night), "shift_leader", "/wallboard")
             expect(page.get_by_text("● 实时")).to_be_visible()
             wall = page.get_by_role("main")
-            tile = lambda name: wall.locator(".tile").filter(has_text=name).locator("p").first  # noqa: E731
+
+            def tile(name: str) -> Locator:
+                return wall.locator(".tile").filter(has_text=name).locator("p").first
+
             expect(tile("等待人数")).to_have_text("0")
+            expect(tile("15 秒应答率")).to_have_text("90%")
+            expect(tile("今日接听")).to_have_text("19 放弃 1")
             for n, status in enumerate((1, 1, 2, 5), 1):
                 router.happen(member(f"PJSIP/100{n}", status))
             router.happen(arrival("lyg1-1.1"), of("lyg1-1.1", "QueueCallerJoin"))

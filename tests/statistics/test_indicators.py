@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -13,7 +13,7 @@ from casebook.indicators.periods import Period
 from casebook.store.statistics import Figure, Statistics, UnitFigures
 from tests.casebook.conftest import Desk, desk, postgres, url
 from tests.casebook.play import DISPATCHER, SUPERVISOR, book
-from tests.statistics.november import CHECKED, play_november
+from tests.statistics.november import CHECKED, dispatched, play_november
 
 __all__ = ["desk", "postgres", "url"]
 NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 30))
@@ -174,6 +174,31 @@ def test_hot_matters_and_groups(desk: Desk) -> None:
     (group,) = live.groups
     assert (group.place, group.alarm.citizens) == ("海州区幸福小区", 6)
     assert live.today.registered == 7
+
+
+def test_a_year_ends_at_midnight_of_the_city(desk: Desk) -> None:
+    desk.now = datetime(2026, 12, 31, 15, 59, 59, tzinfo=UTC)
+    dispatched(desk, 1)
+    desk.now = datetime(2026, 12, 31, 16, 0, 0, tzinfo=UTC)
+    dispatched(desk, 2)
+    desk.now = datetime(2027, 1, 20, 1, 0, tzinfo=UTC)
+    found = {}
+    for year in (2026, 2027):
+        table = statistics(desk).units(Period(date(year, 1, 1), date(year, 12, 31)))
+        unit = parts(next(one for one in table.units if one.code == "zhujian"))
+        found[year] = [unit[code][0] for code in ("handled", "carried", "in_hand", "due", "overdue")]
+    # Both are due in January; how many are overdue is told of now, whatever the period.
+    assert found == {2026: [1, 0, 1, 0, 2], 2027: [1, 1, 2, 2, 2]}
+
+
+def test_a_dissolved_unit_keeps_its_line(desk: Desk) -> None:
+    counted = statistics(desk)
+    codes = {
+        year: {one.code for one in counted.units(Period(date(year, 1, 1), date(year, 6, 30))).units}
+        for year in (2014, 2026)
+    }
+    assert "xinpu" in codes[2014]
+    assert codes[2014] - codes[2026] == {"xinpu"}
 
 
 def test_a_minute_counts_once(desk: Desk) -> None:

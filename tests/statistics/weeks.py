@@ -78,6 +78,9 @@ def _course(desk: Desk, n: int, dice: random.Random, until: datetime) -> None:
     if done > until:
         return
     desk.now = done
+    for helper in [one.unit for one in desk.case(case_no).co_orders()]:
+        desk.do(case_no, liaison(helper), do.CoSign())
+        desk.do(case_no, liaison(helper), do.CoFeedback(internal="已配合"))
     feed_back(desk, case_no, unit)
     desk.do(case_no, SECOND, CHECKED)
     grade = dice.choice((5, 5, 5, 4, 4, 3, 2))

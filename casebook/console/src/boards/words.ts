@@ -1,5 +1,6 @@
 /** How figures are written. */
 import type { Figure, Indicator } from '../api/boards'
+import { fullTime } from '../shared/format'
 
 const NO_DATA = '—'
 const whole = new Intl.NumberFormat('zh-CN')
@@ -35,6 +36,13 @@ export function points(now: number | null, then: number | null): string {
 export const seconds = (value: number): string => {
   const all = Math.max(0, Math.floor(value))
   return `${Math.floor(all / 60)}:${String(all % 60).padStart(2, '0')}`
+}
+
+/** "2026/11/30 24:00": a limit that ends with a day is that day's, not the next one's. */
+export function deadline(iso: string): string {
+  const shown = fullTime(iso)
+  if (!shown.endsWith('00:00:00')) return shown.slice(0, 16)
+  return `${fullTime(new Date(Date.parse(iso) - 1).toISOString()).slice(0, 10)} 24:00`
 }
 
 export const DEMANDS: Readonly<Record<string, string>> = {
