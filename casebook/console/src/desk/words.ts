@@ -1,4 +1,5 @@
 /** The desk's words for what the API says in codes. */
+import { ApiProblem, sentenceOf } from '../api/client'
 
 export const DISPOSITIONS = {
   consult: '咨询，已答复',
@@ -50,3 +51,8 @@ export const lightWord = (light: string): string => LIGHTS[light] ?? ''
 
 const LIKE: Readonly<Record<string, string>> = { caller: '同一来电人', place: '同一地点', text: '内容相似' }
 export const likeWords = (reasons: readonly string[]): string => reasons.map((one) => LIKE[one] ?? one).join('、')
+
+/** The sentence for a refusal of the desk's own routes: without a PBX they are not there. */
+export function deskSentence(error: unknown): string {
+  return error instanceof ApiProblem && error.status === 404 ? '这里没有接入电话系统，不能接打电话。' : sentenceOf(error)
+}
