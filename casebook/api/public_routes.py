@@ -5,6 +5,7 @@ Number and query code are all that opens a case here, and nothing of it is told 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
@@ -185,7 +186,9 @@ def demand(
         phone=body.phone,
         anonymous=not body.phone,
     )
-    made = parts.casework.register(command, channel="web", actor=_THE_PAGE, idempotency_key=key)
+    # All citizens are one actor: another demand under the same key must not be given the first one's query code.
+    same = hashlib.sha256(f"{key}\0{body.model_dump_json()}".encode()).hexdigest()
+    made = parts.casework.register(command, channel="web", actor=_THE_PAGE, idempotency_key=same)
     return MadeBody(case_no=made.case_no, query_code=made.query_code)
 
 

@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from casebook.api.deps import AnyUser, Deps, Limits, cookie_name
+from casebook.api.deps import AnyUser, Deps, Limits, SignInLimits, cookie_name
 from casebook.api.oidc import Attempt, Oidc, OidcError
 from casebook.api.problems import Problem
 from casebook.api.schemas import OwnSessionBody, OwnSessionsBody, PasswordBody, SessionBody, SignInBody, SignInWaysBody
@@ -54,8 +54,9 @@ def ways(deps: Deps) -> SignInWaysBody:
 
 
 @router.get("/oidc", response_class=RedirectResponse)
-def begin_oidc(deps: Deps) -> Response:
+def begin_oidc(request: Request, deps: Deps, limits: Limits) -> Response:
     """Send the browser to the unified identity."""
+    _count(request, limits)
     try:
         address, attempt = _provider(deps).begin()
     except OidcError as error:
@@ -78,10 +79,12 @@ def begin_oidc(deps: Deps) -> Response:
 def finish_oidc(
     request: Request,
     deps: Deps,
+    limits: Limits,
     code: Annotated[str, Query(max_length=2000)] = "",
     state: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """The browser comes back with a code: whoever the provider vouches for is signed in, where there is an account."""
+    _count(request, limits)
     provider = _provider(deps)
     try:
         attempt = Attempt.read(request.cookies.get(_ATTEMPT, ""), state)
@@ -95,6 +98,12 @@ def finish_oidc(
     _open(user, request, response, deps)
     response.delete_cookie(_ATTEMPT, path="/api/v1/session/oidc")
     return response
+
+
+def _count(request: Request, limits: SignInLimits) -> None:
+    """Each of these may ask the provider, and waits for it."""
+    if wait_s := limits.per_address.take(request.client.host if request.client else ""):
+        raise Problem("too_many_attempts", headers={"Retry-After": str(wait_s)})
 
 
 def _provider(deps: Deps) -> Oidc:

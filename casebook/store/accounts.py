@@ -115,7 +115,7 @@ class Accounts:
             if row.role == roles.ADMIN != profile.role:
                 _keep_an_administrator(connection, row.id)
             self._set(connection, row, _columns(profile))
-            if (row.role, row.unit) != (profile.role, profile.unit):
+            if (row.role, row.unit) != (profile.role, profile.unit) and row.disabled_at is None:
                 dismiss(connection, row.id, now)
                 self._follow(connection, name, profile, now)
             _note(connection, now, actor, name, "changed", _words(profile))

@@ -258,6 +258,9 @@ class SqlCallStore:
                 self._let_go()
             # The pool rolls back what it gets.
             connection.close()
+            # A step that was given up is not taken again.
+            if not isinstance(error, Exception):
+                raise
             if gone or getattr(getattr(error, "orig", error), "sqlstate", None) in _COLLIDED:
                 raise StaleSession("to be tried again") from error
             raise

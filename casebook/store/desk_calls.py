@@ -15,7 +15,7 @@ from casebook.roles import Actor
 from casebook.store.engine import insert_for, reading
 from casebook.store.notices import IN_APP, Address, Notice, send
 from casebook.store.queries import CaseLine, Cases
-from casebook.store.router_tables import call_leg, callback_task, desk_call
+from casebook.store.router_tables import agent_presence, call_leg, callback_task, desk_call
 from casebook.store.schema import call
 
 Disposition = Literal["consult", "repeat", "nuisance", "wrong_number", "silent", "dropped", "other"]
@@ -100,15 +100,21 @@ class DeskCalls:
     def unfinished(self, user_name: str, extension: str) -> list[DeskCall]:
         """The calls without a case and without a word, the oldest first.
 
-        Also those that the record gives to this telephone where no browser was there to tell of them.
+        Also those that the record gives to this telephone, since this agent logged in at it, where no browser was there
+        to tell of them.
         """
-        seen = exists().where(desk_call.c.call_id == call_leg.c.call_id)
+        seen = exists().where(desk_call.c.call_id == call_leg.c.call_id, desk_call.c.extension == extension)
+        logged_in_at = (
+            select(agent_presence.c.logged_in_at)
+            .where(agent_presence.c.extension == extension, agent_presence.c.user_name == user_name)
+            .scalar_subquery()
+        )
         overlooked = select(call_leg.c.call_id, call_leg.c.answered_at).where(
             call_leg.c.started_at > self._clock() - _OVERLOOKED,
             call_leg.c.agent == extension,
             call_leg.c.kind.in_(("queue", "agent")),
             call_leg.c.outcome.in_(_TALKED),
-            call_leg.c.answered_at.is_not(None),
+            call_leg.c.answered_at >= logged_in_at,
             ~seen,
         )
         statement = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, case, delete, insert, select
 
 from casebook.errors import CaseError
 from casebook.store.engine import insert_for, reading
@@ -51,8 +51,14 @@ class Presence:
             raise CaseError("missing_reason", "A pause needs a reason.")
         values = {"user_name": user_name, "state": state, "reason": reason[:64], "since": now}
         with self._engine.begin() as connection:
-            statement = insert_for(connection, agent_presence).values(extension=extension, **values)
-            connection.execute(statement.on_conflict_do_update(index_elements=["extension"], set_=values))
+            statement = insert_for(connection, agent_presence).values(extension=extension, logged_in_at=now, **values)
+            stays = (agent_presence.c.user_name == user_name) & (agent_presence.c.state != "out")
+            logged_in_at = case((stays, agent_presence.c.logged_in_at), else_=statement.excluded.logged_in_at)
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["extension"], set_={**values, "logged_in_at": logged_in_at}
+                )
+            )
 
     def states(self) -> dict[str, AgentState]:
         """Every agent who ever logged in or paused, by extension."""

@@ -76,6 +76,8 @@ agent_presence = Table(
     Column("state", String(16), nullable=False),
     Column("reason", String(64), nullable=False),
     Column("since", UtcDateTime, nullable=False),
+    # When whoever sits there logged in; `since` moves with every state.
+    Column("logged_in_at", UtcDateTime),
     CheckConstraint("state IN ('ready', 'paused', 'wrapup', 'out')", name="state"),
 )
 

@@ -136,8 +136,7 @@ class CityFiles:
                         raise CaseError("stale_version", "这个文件刚刚被别人改过。")
                     self._keep(connection, before, text, actor, note, now)
                 # A crash from here on leaves a file without its version: the next save keeps that text first.
-                for name, text in texts.items():
-                    self._write(name, text)
+                self._write(texts)
         except IntegrityError as error:
             raise CaseError("stale_version", "这个文件刚刚被别人改过。") from error
         except OSError as error:
@@ -162,19 +161,23 @@ class CityFiles:
             values = {"file": before.name, "n": n, "text": kept, "sha256": _digest(kept), "made_by": made_by}
             connection.execute(insert(settings_version).values(**values, made_at=now, note=why[:200]))
 
-    def _write(self, name: str, text: str) -> None:
-        target = self._dir / name
-        handle, made = tempfile.mkstemp(dir=self._dir, prefix=f".{name}.")
+    def _write(self, texts: Mapping[str, str]) -> None:
+        """Every text lies beside its file before the first file is replaced: a full disk changes none of them."""
+        made: dict[str, Path] = {}
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            Path(made).chmod(target.stat().st_mode & 0o777)
-            Path(made).replace(target)
-        except OSError:
-            Path(made).unlink(missing_ok=True)
-            raise
+            for name, text in texts.items():
+                handle, path = tempfile.mkstemp(dir=self._dir, prefix=f".{name}.")
+                made[name] = Path(path)
+                with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+                    out.write(text)
+                    out.flush()
+                    os.fsync(out.fileno())
+                made[name].chmod((self._dir / name).stat().st_mode & 0o777)
+            for name, path_made in made.items():
+                path_made.replace(self._dir / name)
+        finally:
+            for path_made in made.values():
+                path_made.unlink(missing_ok=True)
 
 
 def _digest(text: str) -> str:

@@ -125,15 +125,18 @@ def test_a_call_that_no_browser_told_of_is_found_in_the_record(room: Room) -> No
         "begun_by": "flow",
         "agent": "1001",
         "urgent": False,
-        "started_at": NOW - timedelta(minutes=5),
-        "answered_at": NOW - timedelta(minutes=4),
-        "ended_at": NOW,
+        "started_at": NOW,
+        "answered_at": NOW + timedelta(minutes=1),
+        "ended_at": NOW + timedelta(minutes=2),
         "outcome": "answered",
     }
     with room.night.engine.begin() as connection:
         connection.execute(insert(call_leg).values(**leg))
         connection.execute(insert(call_leg).values(**leg | {"key": "b", "call_id": "a-3.1", "outcome": "no_answer"}))
         connection.execute(insert(call_leg).values(**leg | {"key": "c", "call_id": "a-4.1", "agent": "1002"}))
+        # Whoever sat there before answered this one.
+        former = {"key": "d", "call_id": "a-5.1", "answered_at": NOW - timedelta(minutes=1)}
+        connection.execute(insert(call_leg).values(**leg | former))
     li = at_desk(room)
     for _ in range(2):
         assert [one["call_id"] for one in li.get("/api/v1/desk/unfinished").json()["items"]] == [CALL]

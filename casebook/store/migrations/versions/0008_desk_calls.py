@@ -31,3 +31,4 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
     )
+    op.add_column("agent_presence", sa.Column("logged_in_at", UtcDateTime(), nullable=True))
