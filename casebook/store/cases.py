@@ -18,7 +18,7 @@ from casebook.store.history import append_event
 from casebook.store.schema import call, case_, outbox, recording
 from ivr.events import CaseOpened
 
-_NEXT_NUMBER = text(
+NEXT_NUMBER = text(
     "INSERT INTO case_counter (day, n) VALUES (:day, 1)"
     " ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n"
 )
@@ -29,7 +29,7 @@ SYSTEM = "system"
 def next_number(connection: Connection, now: datetime) -> str:
     """The next case number of the day. A rolled back transaction gives it back."""
     day = day_of(now)
-    return case_number(day, connection.execute(_NEXT_NUMBER, {"day": day}).scalar_one())
+    return case_number(day, connection.execute(NEXT_NUMBER, {"day": day}).scalar_one())
 
 
 def open_draft(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from casebook import states
@@ -23,7 +23,7 @@ from casebook.privacy import Privacy
 from casebook.roles import Actor
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.calendar import Days
-from casebook.store.cases import QUERY_CODE
+from casebook.store.cases import NEXT_NUMBER, QUERY_CODE
 from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, citizen_values, keep_citizen, number_and_citizen
 from casebook.store.driver import TAKEN
@@ -37,10 +37,6 @@ from casebook.store.timers import set_timers
 
 _C = TypeVar("_C", bound=do.Command)
 _STALE = "案件已被他人修改，请刷新后再操作。"
-_COUNTER = text(
-    "INSERT INTO case_counter (day, n) VALUES (:day, 1)"
-    " ON CONFLICT (day) DO UPDATE SET n = case_counter.n + 1 RETURNING n"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +175,7 @@ class Casework:
         year = f"DB{city_day(now).year}"
 
         def next_supervision() -> str:
-            return f"{year}-{connection.execute(_COUNTER, {'day': year}).scalar_one():04d}"
+            return f"{year}-{connection.execute(NEXT_NUMBER, {'day': year}).scalar_one():04d}"
 
         return Scene(actor, now, self.book, self._days.calendar(connection), next_supervision, other)
 
