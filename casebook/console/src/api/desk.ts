@@ -1,3 +1,4 @@
+import type { CaseLine } from './cases'
 import { request } from './client'
 
 export type AgentStateName = 'ready' | 'paused' | 'wrapup' | 'out'
@@ -22,21 +23,6 @@ export interface PhoneAccount {
 export interface LiveCall {
   call_id: string
   state: 'ringing' | 'up'
-}
-
-export interface CaseLine {
-  case_no: string
-  state: string
-  demand: string
-  title: string
-  matter: string
-  region: string
-  lead_unit: string
-  urgent: boolean
-  registered_at: string | null
-  due_at: string | null
-  version: number
-  light: 'green' | 'yellow' | 'red'
 }
 
 /** Who calls; `known`: there is a number to register a case with. */
