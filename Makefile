@@ -43,7 +43,6 @@ console: install  ## builds the console where its sources are newer
 
 system-packages: install
 	@.ci/packages.sh sip-tester chromium fonts-wqy-microhei postgresql
-	@test -d "$(SHARED)/models/vosk-tiny-cn-proof" || $(BIN)/pip install --quiet --require-hashes -r requirements-fallback-model.lock
 
 clean:
 	rm -rf $(VENV) build casebook/console/dist casebook/console/node_modules

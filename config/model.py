@@ -6,7 +6,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from transcription.engine import Transcriber
-from transcription.model import ModelMissing, find_model
+from transcription.model import BUNDLED, ModelMissing, find_model
 
 
 def fetched_model(settings: Settings) -> Path:
@@ -15,11 +15,11 @@ def fetched_model(settings: Settings) -> Path:
 
 
 def model_path(settings: Settings) -> Path:
-    """The folder of the model: HOTLINE_VOSK_MODEL, else the fetched one. Raises ModelMissing."""
+    """The folder of the model: HOTLINE_VOSK_MODEL, else the fetched one, else ours. Raises ModelMissing."""
     if settings.vosk_model is not None:
         return find_model(settings.vosk_model)
     fetched = fetched_model(settings)
-    return find_model(fetched if fetched.exists() else None)
+    return find_model(fetched if fetched.exists() else BUNDLED)
 
 
 def check_model(settings: Settings) -> None:

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 import httpx2
 import yaml
 
+BUNDLED = Path(__file__).with_name("model")
+"""Our own small model, for demonstration: used where no better one was brought. Its README says how good it is."""
+_NAME = "name"
 _UNPACKED_LIMIT = 6 * 1024**3
 _CHUNK = 1 << 20
 
@@ -26,26 +29,31 @@ class ModelRefused(Exception):
     """A model could not be fetched or is not what it should be; nothing was changed."""
 
 
-def find_model(path: Path | None) -> Path:
+def find_model(path: Path) -> Path:
     """The folder of a Vosk model. Raises ModelMissing."""
     how = "run `hotline model fetch`, or name a folder in HOTLINE_VOSK_MODEL"
-    if path is None:
-        raise ModelMissing(f"There is no speech model: {how}.")
     if not (path / "am" / "final.mdl").is_file() or not (path / "conf").is_dir():
         raise ModelMissing(f"{path} holds no Vosk model: {how}.")
     return path
+
+
+def name_of(folder: Path) -> str:
+    """A model's name: as its file `name` says, which a fetched or bundled one has, else its folder's."""
+    file = folder / _NAME
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else folder.name
 
 
 def info(path: Path) -> Mapping[str, str]:
     """What is known of a model: name, size, its README's first line, whether its vocabulary can be adapted."""
     folder = find_model(path)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    readme = folder / "README"
+    readme = next(iter(sorted(folder.glob("README*"))), None)
     return {
-        "name": folder.name,
+        "name": name_of(folder),
+        "folder": str(folder),
         "megabytes": f"{size / 1e6:.1f}",
-        "about": readme.read_text(encoding="utf-8", errors="replace").strip().splitlines()[0]
-        if readme.is_file()
+        "about": readme.read_text(encoding="utf-8", errors="replace").strip().splitlines()[0].lstrip("# ")
+        if readme
         else "",
         "vocabulary": "adaptable" if is_adaptable(folder) else "fixed",
     }
@@ -82,6 +90,7 @@ def fetch(source: str, sha256: str, destination: Path, report: Callable[[str], N
             raise ModelRefused(f"{source} is not the expected file: its SHA-256 is {digest.hexdigest()}")
         report("The digest is right; unpacking.")
         folder = _unpack(archive, Path(temporary) / "model")
+        (folder / _NAME).write_text(folder.name + "\n", encoding="utf-8")
         if destination.exists():
             shutil.rmtree(destination)
         folder.rename(destination)

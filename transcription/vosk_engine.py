@@ -13,7 +13,7 @@ import vosk
 
 from transcription.audio import Survey, blocks, survey
 from transcription.engine import Transcript, Word, join, mean_confidence
-from transcription.model import find_model, is_adaptable
+from transcription.model import find_model, is_adaptable, name_of
 from transcription.voice import Span
 
 _FREQUENCY = re.compile(r"--sample-frequency=(\d+)")
@@ -37,7 +37,7 @@ class VoskTranscriber:
     def __init__(self, model: Path) -> None:
         vosk.SetLogLevel(-1)
         folder = find_model(model)
-        self.model = folder.name
+        self.model = name_of(folder)
         self._rate = _conf_value(folder / "conf" / "mfcc.conf", _FREQUENCY, 16000)
         factor = _conf_value(folder / "conf" / "model.conf", _SUBSAMPLING, _USUAL_SUBSAMPLING)
         self._time_scale = factor / _USUAL_SUBSAMPLING

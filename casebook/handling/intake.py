@@ -103,6 +103,7 @@ def transfer(case: CaseRecord, command: do.Transfer, scene: Scene) -> Outcome:
 
 def refuse(case: CaseRecord, command: do.Refuse, scene: Scene) -> Outcome:
     guard(not case.refusal_by, "已有人提出不予受理，等待后台审核。")
+    guard(case.lead() is None, "退单待审核的案件不能不予受理。")
     reason = scene.book.refusal(command.reason)
     guard(command.told, f"请先告知来电人：{reason.channel}。")
     told = Told("refusal", "role:dispatcher", "不予受理待审核", f"{case.case_no}：{reason.name}")

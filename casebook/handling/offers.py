@@ -117,7 +117,7 @@ def _may_attach(case: CaseRecord, actor: Actor) -> bool:
 
 _STANDS: Mapping[str, Callable[[CaseRecord, Actor], bool]] = {
     "to_triage": lambda case, _: not case.refusal_by,
-    "refuse": lambda case, _: not case.refusal_by,
+    "refuse": lambda case, _: not case.refusal_by and case.lead() is None,
     "confirm_refusal": lambda case, actor: bool(case.refusal_by) and case.refusal_by != actor.name,
     "decline_refusal": lambda case, _: bool(case.refusal_by),
     "merge": lambda case, _: case.lead() is None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,11 +18,10 @@ from config.handlers import handlers
 from config.settings import CITY, Settings
 from config.wiring import Hotline, utc_now
 from tests.config.worker import Worker
-from tests.e2e.conftest import model
 from tests.pbx.audio import voice_like, write_wav
+from tests.speech import said_voicemails
 from tests.transcription.test_strange_files import ACCEPTED, REJECTED
 
-__all__ = ["model"]
 SECRET = "a secret of forty characters, for tests.."
 
 
@@ -36,8 +34,8 @@ def city(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def worker(model: Path, city: Path, tmp_path: Path) -> Iterator[Worker]:
-    settings = Settings(data_dir=tmp_path / "data", city_dir=city, secret_key=SECRET, vosk_model=model)
+def worker(city: Path, tmp_path: Path) -> Iterator[Worker]:
+    settings = Settings(data_dir=tmp_path / "data", city_dir=city, secret_key=SECRET)
     hotline = Hotline(settings)
     hotline.upgrade()
     yield Worker(hotline, jobs.Jobs(hotline.outbox, handlers(hotline), utc_now))
@@ -63,25 +61,20 @@ def test_every_file_has_one_clear_state_and_the_worker_goes_on(worker: Worker, t
     assert worker.states() == [("done", 1, None)] * len(wanted)
 
 
-def test_a_danger_word_is_an_alert_in_the_transcripts_own_transaction(
-    worker: Worker, city: Path, shared_dir: Path
-) -> None:
-    table = shared_dir / "data" / "speech" / "transcripts.tsv"
-    with table.open(encoding="utf-8") as file:
-        row = next(row for row in csv.DictReader(file, delimiter="\t") if row["speaker"] == "S0150")
-    # The test model knows two speakers' sentences only: one of their words is made a danger word.
+def test_a_danger_word_is_an_alert_in_the_transcripts_own_transaction(worker: Worker, city: Path) -> None:
+    said = said_voicemails()[0]
     words = yaml.safe_load((city / "alarms.yaml").read_text(encoding="utf-8"))
     case_no, path = worker.voicemail()
-    shutil.copy(table.parent / f"{row['id']}.wav", path)
+    shutil.copy(said.file, path)
     worker.work()
     heard = worker.item(case_no).transcript_text or ""
-    assert len(heard) >= 4, "the model should know this sentence"
+    assert len(heard) >= 4
     words["categories"][0]["phrases"].append(heard.strip("。，")[:4])
     (city / "alarms.yaml").write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
 
     again = Worker(worker.hotline, jobs.Jobs(worker.hotline.outbox, handlers(worker.hotline), utc_now), 10)
     case_no, path = again.voicemail()
-    shutil.copy(table.parent / f"{row['id']}.wav", path)
+    shutil.copy(said.file, path)
     again.work()
     [item] = Alerts(worker.hotline.engine).items(unacknowledged=True)
     assert (item.case_no, item.category, item.found_by) == (case_no, "fire", "text")
@@ -92,7 +85,7 @@ def test_a_danger_word_is_an_alert_in_the_transcripts_own_transaction(
 
 
 def test_without_a_model_a_voicemail_waits_and_no_attempt_is_counted(city: Path, tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "data", city_dir=city, secret_key=SECRET)
+    settings = Settings(data_dir=tmp_path / "data", city_dir=city, secret_key=SECRET, vosk_model=tmp_path / "gone")
     hotline = Hotline(settings)
     hotline.upgrade()
     worker = Worker(hotline, jobs.Jobs(hotline.outbox, handlers(hotline), utc_now))

@@ -94,8 +94,8 @@ def test_the_command_line_says_what_is_wrong_in_one_sentence_and_ends_with_1(tmp
     for words, environment, sentence in (
         (("db", "upgrade"), {"HOTLINE_DATABASE_URL": "mysql://x"}, "HOTLINE_DATABASE_URL"),
         (("check",), {"HOTLINE_SIP_PORT": "x"}, "HOTLINE_SIP_PORT"),
-        (("model", "info"), data, "hotline model fetch"),
-        (("transcribe", "x.wav"), data, "HOTLINE_VOSK_MODEL"),
+        (("model", "info"), {**data, "HOTLINE_VOSK_MODEL": "/nowhere"}, "hotline model fetch"),
+        (("transcribe", "x.wav"), {**data, "HOTLINE_VOSK_MODEL": "/nowhere"}, "HOTLINE_VOSK_MODEL"),
         (("worker",), {**data, "HOTLINE_SECRET_KEY": "x" * 40}, "HOTLINE_REDIS_URL"),
         (("pbx", "run"), data, "hotline pbx install"),
     ):

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.console.conftest import Desk, shot, sign_in
 from tests.console.test_review import open_case, row
+from transcription.model import BUNDLED, name_of
 
 WORDS = [
     ("海州区", 0.95),
@@ -32,7 +33,7 @@ SUGGESTIONS = [
 STARTS_MS = (2400, 0, 1600, 1600, 1200)
 
 
-def understood(desk: Desk, **changes: object) -> str:
+def understood(desk: Desk, model: str = "vosk-model-small-cn-0.22", **changes: object) -> str:
     case_no = desk.night.voicemail(seconds=4)
     found = [
         {**one, "start_ms": start, "end_ms": start + 390, "confidence": 0.5 if start == 0 else 0.9}
@@ -43,7 +44,7 @@ def understood(desk: Desk, **changes: object) -> str:
         WORDS,
         mended=MENDED,
         suggestions=found,
-        model="vosk-model-small-cn-0.22",
+        model=model,
         **changes,  # type: ignore[arg-type]
     )
     return case_no
@@ -103,6 +104,14 @@ def test_the_page_says_which_engine_and_model_spoke_and_how_sure_it_is(desk: Des
     open_case(page, case_no)
     expect(page.get_by_text("识别引擎 vosk，模型 vosk-model-small-cn-0.22")).to_be_visible()
     expect(page.get_by_text("整体把握 86%")).to_be_visible()
+    expect(page.get_by_text("演示模型")).to_have_count(0)
+
+
+def test_the_page_says_so_where_only_the_demonstration_model_spoke(desk: Desk, page: Page) -> None:
+    case_no = understood(desk, model=name_of(BUNDLED))
+    sign_in(page, desk)
+    open_case(page, case_no)
+    expect(page.get_by_text("随附的演示模型，错字较多，请以录音为准")).to_be_visible()
 
 
 def test_suggestions_show_their_words_and_play_them(desk: Desk, page: Page) -> None:

@@ -38,7 +38,7 @@ class TestLine:
 
     __test__ = False
 
-    def __init__(self, folder: Path, prefix: Path, model: Path | None, **environment: str) -> None:
+    def __init__(self, folder: Path, prefix: Path, **environment: str) -> None:
         self.folder = folder
         agi = [free_port(), free_port()]
         rtp = 20000 + free_port(SOCK_DGRAM) % 4000 // 2 * 2
@@ -53,7 +53,6 @@ class TestLine:
             "HOTLINE_AGI_SERVERS": ",".join(f"127.0.0.1:{port}" for port in agi),
             "HOTLINE_RTP_PORTS": f"{rtp}-{rtp + 3998}",
             "HOTLINE_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
-            **({"HOTLINE_VOSK_MODEL": str(model)} if model else {}),
             **environment,
         }
         self.settings = Settings(**{name.removeprefix("HOTLINE_").lower(): v for name, v in self.environment.items()})  # type: ignore[arg-type]

@@ -44,24 +44,22 @@ def told(duty_room: Receiver) -> list[dict[str, Any]]:
 
 
 def test_an_alarm_is_raised_and_told_within_a_minute_of_the_hang_up(
-    duty_room: Receiver, tmp_path: Path, pbx_prefix: Path, model: Path, speech: list[Said]
+    duty_room: Receiver, tmp_path: Path, pbx_prefix: Path, speech: list[Said]
 ) -> None:
-    said = next((one for one in speech if one.text), None)
-    if said is None:
-        pytest.skip("no speech whose text is known")
+    said = speech[0]
     city = tmp_path / "city"
     shutil.copytree(CITY, city, ignore=shutil.ignore_patterns("prompts"))
     (city / "prompts").symlink_to(CITY / "prompts")
-    # The test model knows two speakers' sentences only: the first words of one of them are made danger words.
+    # Some of what is said is made a danger word: parts of it, since not every character is heard right.
     words = yaml.safe_load((city / "alarms.yaml").read_text(encoding="utf-8"))
-    words["categories"][0]["phrases"] += [said.text[:3], said.text[:4], said.text[2:6]]
+    words["categories"][0]["phrases"] += sorted({said.text[n : n + 3] for n in range(len(said.text) - 2)})
     (city / "alarms.yaml").write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
     settings = {
         "HOTLINE_CITY_DIR": str(city),
         "HOTLINE_NOTIFY_WEBHOOK_URL": f"{duty_room.url}/",
         "HOTLINE_NOTIFY_WEBHOOK_SECRET": SECRET,
     }
-    with running(TestLine(tmp_path / "line", pbx_prefix, model, **settings), *EVERYTHING) as line:
+    with running(TestLine(tmp_path / "line", pbx_prefix, **settings), *EVERYTHING) as line:
         line.caller.place([*to_the_beep(), Speech(said.samples), Silence(0.5)], hang_up=True, limit_s=60)
         line.wait(lambda: bool(told(duty_room)), 60, "nobody was told")
         notices = told(duty_room)

@@ -37,7 +37,7 @@ PATIENCE_S = 25
 def line(tmp_path_factory: pytest.TempPathFactory, pbx_prefix: Path) -> Iterator[TestLine]:
     ports = [free_port(SOCK_DGRAM), free_port(SOCK_DGRAM)]
     trunks = f"psap=127.0.0.2:{ports[0]},carrier=127.0.0.3:{ports[1]}"
-    with running(TestLine(tmp_path_factory.mktemp("desk"), pbx_prefix, None, HOTLINE_TRUNKS=trunks), *PARTS) as started:
+    with running(TestLine(tmp_path_factory.mktemp("desk"), pbx_prefix, HOTLINE_TRUNKS=trunks), *PARTS) as started:
         # The shift leader's telephone comes and goes: it takes no calls of the queue.
         started.parts.presence.set("1002", "zhao", "out", "", utc_now())
         yield started

@@ -143,7 +143,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory, pbx_prefix: Path) -> Iterat
         "HOTLINE_CITY_DIR": str(city),
         "HOTLINE_TRUNKS": ",".join(f"{trunk}={called.host}:{called.port}" for trunk in sorted(trunks)),
     }
-    with running(TestLine(folder / "line", pbx_prefix, None, **settings), *PARTS) as line:
+    with running(TestLine(folder / "line", pbx_prefix, **settings), *PARTS) as line:
         line.wait(lambda: reachable(line) >= len(trunks), 40, "a trunk is away")
         yield Matrix(line, keys), called
         called.stop()

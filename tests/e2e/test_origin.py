@@ -33,7 +33,7 @@ def police(tmp_path: Path) -> Iterator[Line]:
 @pytest.fixture
 def line(tmp_path: Path, pbx_prefix: Path, police: Line) -> Iterator[TestLine]:
     trunks = f"psap={police.host}:{police.port}"
-    with running(TestLine(tmp_path / "line", pbx_prefix, None, HOTLINE_TRUNKS=trunks), *PARTS) as started:
+    with running(TestLine(tmp_path / "line", pbx_prefix, HOTLINE_TRUNKS=trunks), *PARTS) as started:
         started.wait(lambda: available(started, "psap"), 40, "the trunk is away")
         yield started
 

@@ -54,7 +54,7 @@ def line(tmp_path: Path, pbx_prefix: Path, police: Line) -> Iterator[TestLine]:
     (city / "agents.yaml").unlink()
     (city / "agents.yaml").write_text(AGENTS, encoding="utf-8")
     settings = {"HOTLINE_TRUNKS": f"psap={police.host}:{police.port}", "HOTLINE_CITY_DIR": str(city)}
-    with running(TestLine(tmp_path / "line", pbx_prefix, None, **settings), *PARTS) as started:
+    with running(TestLine(tmp_path / "line", pbx_prefix, **settings), *PARTS) as started:
         started.wait(lambda: available(started, "psap"), 40, "the trunk is away")
         yield started
 

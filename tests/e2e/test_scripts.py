@@ -95,7 +95,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Line]
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory, pbx_prefix: Path, places: dict[str, Line]) -> Iterator[TestLine]:
     trunks = ",".join(f"{name}={place.host}:{place.port}" for name, place in places.items())
-    opened = TestLine(tmp_path_factory.mktemp("scripts"), pbx_prefix, None, HOTLINE_TRUNKS=trunks)
+    opened = TestLine(tmp_path_factory.mktemp("scripts"), pbx_prefix, HOTLINE_TRUNKS=trunks)
     with running(opened, *PARTS) as started:
         started.wait(lambda: all(available(started, name) for name in places), 40, "a trunk is away")
         yield started

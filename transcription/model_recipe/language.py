@@ -18,14 +18,14 @@ import jieba
 from transcription.model_recipe.phones import HANZI
 from transcription.model_recipe.texts import Reserved, fill, places, sentences
 
-VOCABULARY = 30_000
+VOCABULARY = 20_000
 """Common words of jieba's dictionary; the words of our own sentences come on top."""
-FILLINGS = 6
+FILLINGS = 4
 """How often a sentence with slots is filled."""
-DISCOUNT = 0.75
-BROAD = 0.3
+DISCOUNT = 0.9
+BROAD = 0.1
 """The dictionary's share in the probability of a single word."""
-RARE = 2
+RARE = 3
 """Three words in a row are kept when they were seen as often as this."""
 BEGIN, END = "<s>", "</s>"
 _NUMERALS = "零一二三四五六七八九十百千万亿两幺"

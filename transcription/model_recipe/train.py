@@ -1,6 +1,6 @@
 """Train the acoustic network on spoken sentences: a factored TDNN, cross-entropy on the phones' known times.
 
-    python -m transcription.model_recipe.train --speech SPEECH --out network.npz [--epochs 30]
+    python -m transcription.model_recipe.train --speech SPEECH --out network.npz [--epochs 30] [--start network.pt]
 
 Every epoch hears each utterance anew: at another pace and pitch, in another room, over another telephone
 (channel.py), with stretches of time and frequency blanked. One output a 30 ms frame: one class for silence and each
@@ -35,8 +35,10 @@ MARGIN = FIRST_CONTEXT + STRIDE * LAYERS
 """Input frames on each side of the frame that an output is for."""
 SKIP = 0.66
 CHUNK = 80
-BATCH = 24
-_RARE = 40
+BATCH = 8
+AHEAD = 360
+"""Kokoro's sound is 45 ms ahead of the durations that it gives: there the high frequencies lie on the fricatives."""
+_RARE = 12
 _HELD_BACK = 40
 
 Ints = npt.NDArray[np.int64]
@@ -103,15 +105,19 @@ def classes_of(counts: Counter[str]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def load(folder: Path) -> tuple[list[Utterance], dict[str, tuple[int, int]]]:
-    """All speech of a folder, without what shares text with the test."""
+def load(
+    folder: Path, classes: dict[str, tuple[int, int]] | None
+) -> tuple[list[Utterance], dict[str, tuple[int, int]]]:
+    """All speech of a folder, without what shares text with the test; and the classes, chosen by it if not given."""
     reserved = Reserved() if VOICEMAILS.is_file() else None
     read = []
     for file in sorted(folder.glob("*.npz")):
         with np.load(file) as data:
             if reserved is None or reserved.found_in(str(data["text"])) is None:
-                read.append((data["audio"], [str(one) for one in data["phones"]], data["ends"].astype(np.int64)))
-    classes = classes_of(Counter(phone for _, phones, _ in read for phone in phones))
+                read.append(
+                    (data["audio"], [str(one) for one in data["phones"]], data["ends"].astype(np.int64) - AHEAD)
+                )
+    classes = classes or classes_of(Counter(phone for _, phones, _ in read for phone in phones))
     return [
         Utterance(audio, np.array([classes[phone] for phone in phones]), ends) for audio, phones, ends in read
     ], classes
@@ -215,13 +221,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="a network.pt of an earlier training, to go on from")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
-    utterances, classes = load(arguments.speech)
+    start = torch.load(arguments.start, weights_only=False) if arguments.start else {}
+    utterances, classes = load(arguments.speech, start.get("classes"))
     kept, used = utterances[::_HELD_BACK], [one for n, one in enumerate(utterances) if n % _HELD_BACK]
     size = 1 + max(max(pair) for pair in classes.values())
     print(
@@ -231,10 +239,12 @@ def main() -> None:
     test_x, test_y = _epoch(kept, 10**6)
     sample, labels = _epoch(used[:: max(1, len(used) // 600)], 10**6 + 1)
     seen = sample.astype(np.float32).reshape(-1, BINS)
-    mean, scale = seen.mean(axis=0), 1 / seen.std(axis=0)
+    mean, scale = start.get("norm") or (seen.mean(axis=0), 1 / seen.std(axis=0))
     priors = np.bincount(labels[labels >= 0], minlength=size) + 1.0
     shift, gain = torch.from_numpy(mean)[:, None], torch.from_numpy(scale)[:, None]
     network = Network(size)
+    if start:
+        network.load_state_dict(start["network"])
     print(f"{sum(one.numel() for one in network.parameters()):,} parameters", flush=True)
     learner = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.01)
     warm = 0.05 * arguments.epochs
@@ -259,6 +269,10 @@ def main() -> None:
         with torch.no_grad():
             guess = _scores(network, test_x, shift, gain).argmax(dim=1).numpy()
         right = float((guess == test_y)[test_y >= 0].mean())
+        torch.save(
+            {"network": network.state_dict(), "classes": classes, "norm": (mean, scale)},
+            arguments.out.with_suffix(".pt"),
+        )
         save(network, arguments.out, classes, priors / priors.sum(), mean, scale)
         print(f"{epoch} {np.mean(losses):.3f} right {right:.3f} {time.monotonic() - began:.0f} s", flush=True)
 

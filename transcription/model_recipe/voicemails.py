@@ -27,7 +27,7 @@ from transcription.model_recipe.speak import HELD_OUT, Speakers
 from transcription.model_recipe.texts import VOICEMAILS, fill, tuning
 from transcription.model_recipe.voice import Synthesiser
 
-TUNING_COUNT = 80
+TUNING_COUNT = 40
 Style = npt.NDArray[np.float32]
 
 
@@ -39,8 +39,9 @@ def speak(texts: list[tuple[str, str]], style: Callable[[int], Style], cache: Pa
         symbols = reader(text)
         symbols = symbols[0] if isinstance(symbols, tuple) else symbols
         ids = [synthesiser.vocabulary[one] for one in symbols if one in synthesiser.vocabulary]
-        audio, _ = synthesiser.speak(ids, style(n), r.uniform(1.0, 1.3))
-        voice = np.asarray(resample_poly(audio, 1, 3), dtype=np.float32)
+        audio, _ = synthesiser.speak(ids, style(n), r.uniform(0.95, 1.25))
+        before, after = (int(seconds * channel.RATE) for seconds in r.uniform(0.3, 1.0, 2))
+        voice = np.pad(np.asarray(resample_poly(audio, 1, 3), dtype=np.float32), (before, after))
         if n % 4 >= 2:
             hiss = channel.noise(len(voice), r)
             quiet = 10 ** (-r.uniform(15, 30) / 20)
