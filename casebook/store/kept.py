@@ -1,0 +1,96 @@
+"""Connections that are kept for short transactions: taking one from the pool costs as much as such a transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+
+class ConnectionLost(Exception):
+    """PostgreSQL closed the connection: whether the transaction was kept is not known."""
+
+
+class Kept:
+    """The kept connections of an engine, `most` at the same time."""
+
+    def __init__(self, engine: Engine, most: int) -> None:
+        self._engine = engine
+        self._most = most
+        self._sqlite = engine.dialect.name == "sqlite"
+        self._autocommit = engine if self._sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._idle: deque[Connection] = deque()
+        # SQLite has one writer at a time: threads share one connection, and wait here in turn instead of polling the
+        # database's lock.
+        self._turn = Lock()
+        self._shared: Connection | None = None
+        event.listen(engine, "engine_disposed", lambda _: self._let_go())
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection for a short transaction.
+
+        On SQLite it is in the transaction, which ends with the block. On PostgreSQL each statement stands by itself
+        until `Driver.begin`, and whoever begins commits; what was not committed when the block fails is rolled back.
+        Raises ConnectionLost.
+        """
+        if self._sqlite:
+            with self._sqlite_transaction() as connection:
+                yield connection
+            return
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._autocommit.connect()
+        try:
+            yield connection
+        except BaseException as error:
+            gone = _gone(connection)
+            if gone:
+                # Those that are kept have gone with it.
+                connection.invalidate()
+                self._let_go()
+            # The pool rolls back what it gets.
+            connection.close()
+            # What was given up is not done again.
+            if gone and isinstance(error, Exception):
+                raise ConnectionLost from error
+            raise
+        if len(self._idle) < self._most:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    @contextmanager
+    def _sqlite_transaction(self) -> Iterator[Connection]:
+        with self._turn:
+            if self._shared is None:
+                self._shared = self._engine.connect()
+            try:
+                with self._shared.begin():
+                    yield self._shared
+            except (SQLAlchemyError, sqlite3.Error):
+                self._let_go()
+                raise
+
+    def _let_go(self) -> None:
+        connection, self._shared = self._shared, None
+        if connection is not None:
+            connection.close()
+        with suppress(IndexError):
+            while True:
+                idle = self._idle.pop()
+                idle.invalidate()
+                idle.close()
+
+
+def _gone(connection: Connection) -> bool:
+    """Whether PostgreSQL closed a connection."""
+    driver: Any = None if connection.invalidated else connection.connection.driver_connection
+    return driver is None or bool(driver.closed)
