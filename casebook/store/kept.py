@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from casebook.store.engine import BEGUN
+
 
 class ConnectionLost(Exception):
     """PostgreSQL closed the connection: whether the transaction was kept is not known."""
@@ -71,12 +73,17 @@ class Kept:
     def _sqlite_transaction(self) -> Iterator[Connection]:
         with self._turn:
             if self._shared is None:
-                self._shared = self._engine.connect()
+                self._shared = self._engine.connect().execution_options(**{BEGUN: True})
+            # By the driver: SQLAlchemy's own beginning and end cost as much as the statements of a key press.
+            driver = self._shared.connection
             try:
-                with self._shared.begin():
-                    yield self._shared
-            except (SQLAlchemyError, sqlite3.Error):
-                self._let_go()
+                driver.cursor().execute("BEGIN IMMEDIATE")
+                yield self._shared
+                driver.commit()
+            except BaseException as error:
+                driver.rollback()
+                if isinstance(error, SQLAlchemyError | sqlite3.Error):
+                    self._let_go()
                 raise
 
     def _let_go(self) -> None:
