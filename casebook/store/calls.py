@@ -221,7 +221,7 @@ class SqlCallStore:
     def __init__(self, engine: Engine, privacy: Privacy) -> None:
         self.engine = engine
         self.privacy = privacy
-        self._kept = Kept(engine, _KEPT)
+        self._kept = Kept(engine, _KEPT, autocommit=True)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlUnitOfWork]:

@@ -99,8 +99,8 @@ class Casework:
                     **case_values(decision.case),
                 }
                 first = event_values(case_no, FIRST, **_happened(new, decision, command, actor, key, now))
-                self._follow_up(connection, decision, now)
                 write_new_case(driver, row, first)
+                self._follow_up(connection, decision, now)
             return Registered(case_no, code)
         except TAKEN as error:
             # Done before: the number just taken went back with the transaction, and that case is told again.

@@ -54,20 +54,16 @@ def new_citizen(connection: Connection) -> Any:
 def number_and_citizen(
     connection: Connection, driver: Driver, values: Mapping[str, Any], now: datetime
 ) -> tuple[str, int | None]:
-    """Begin, and take the next case number and the citizen of `values` (empty for nobody): one trip to PostgreSQL."""
-    day = day_of(now)
+    """The next case number and the citizen of `values` (empty for nobody): one round trip to PostgreSQL."""
     if not values:
-        driver.begin()
         return next_number(connection, now), None
+    day = day_of(now)
     if driver.is_sqlite:
         new = driver.execute(_NEW_CITIZEN, driver.values(values)).fetchone()
         citizen_id = new[0] if new else None
         (n,) = driver.execute(_NEXT_NUMBER, (day,)).fetchone()
     else:
-        with driver.at_once():
-            driver.begin()
-            found = driver.execute(_NUMBER_AND_CITIZEN, (*driver.values(values), day))
-        n, citizen_id = found.fetchone()
+        n, citizen_id = driver.execute(_NUMBER_AND_CITIZEN, (*driver.values(values), day)).fetchone()
     if citizen_id is None:
         citizen_id = known_citizen(connection, values)
     return case_number(day, n), citizen_id

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +22,6 @@ class Driver:
     """The driver's cursor within a transaction, and its forms of a mark and of a moment."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
         self._cursor = connection.connection.cursor()
         self.is_sqlite = connection.dialect.name == "sqlite"
         self.begun = self.is_sqlite
@@ -37,17 +35,6 @@ class Driver:
         if not self.begun:
             self._cursor.execute("BEGIN")
             self.begun = True
-
-    def commit(self) -> None:
-        """End on PostgreSQL what `begin` began; on SQLite the transaction is SQLAlchemy's to end."""
-        if not self.is_sqlite:
-            self._cursor.execute("COMMIT")
-            self.begun = False
-
-    def at_once(self) -> AbstractContextManager[Any]:
-        """What is executed within goes to PostgreSQL in one round trip; rows and refusals are there when it ends."""
-        server: Any = self._connection.connection.driver_connection
-        return nullcontext() if self.is_sqlite else server.pipeline()
 
     def execute(self, statement: str, values: tuple[Any, ...]) -> Any:
         """Run a statement; the cursor."""

@@ -20,13 +20,16 @@ class ConnectionLost(Exception):
 
 
 class Kept:
-    """The kept connections of an engine, `most` at the same time."""
+    """The kept connections of an engine, `most` at the same time.
 
-    def __init__(self, engine: Engine, most: int) -> None:
-        self._engine = engine
-        self._most = most
+    `autocommit`: on PostgreSQL each statement stands by itself until `Driver.begin`, and whoever begins commits.
+    """
+
+    def __init__(self, engine: Engine, most: int, *, autocommit: bool = False) -> None:
         self._sqlite = engine.dialect.name == "sqlite"
-        self._autocommit = engine if self._sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommit = autocommit and not self._sqlite
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if self._autocommit else engine
+        self._most = most
         self._idle: deque[Connection] = deque()
         # SQLite has one writer at a time: threads share one connection, and wait here in turn instead of polling the
         # database's lock.
@@ -36,12 +39,7 @@ class Kept:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection for a short transaction.
-
-        On SQLite it is in the transaction, which ends with the block. On PostgreSQL each statement stands by itself
-        until `Driver.begin`, and whoever begins commits; what was not committed when the block fails is rolled back.
-        Raises ConnectionLost.
-        """
+        """A connection for one short transaction, which ends with the block. Raises ConnectionLost."""
         if self._sqlite:
             with self._sqlite_transaction() as connection:
                 yield connection
@@ -49,9 +47,11 @@ class Kept:
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._autocommit.connect()
+            connection = self._engine.connect()
         try:
             yield connection
+            if not self._autocommit:
+                (connection if connection.in_transaction() else connection.connection).commit()
         except BaseException as error:
             gone = _gone(connection)
             if gone:

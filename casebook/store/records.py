@@ -44,7 +44,7 @@ def read_order(row: Sequence[Any]) -> OrderRecord:
 
 
 def write_new_case(driver: Driver, row: dict[str, Any], first: dict[str, Any]) -> None:
-    """A case's row and its first event, to last: one round trip to PostgreSQL. SQLite's transaction goes on.
+    """A case's row and its first event: one round trip to PostgreSQL; SQLite knows no such statement and gets two.
 
     What the database fills in by itself is left out: of a new case that is most columns.
     """
@@ -55,9 +55,7 @@ def write_new_case(driver: Driver, row: dict[str, Any], first: dict[str, Any]) -
         driver.execute(_insert("event", tuple(first)), driver.values(first))
     else:
         values = driver.values(row) + driver.values(first)
-        with driver.at_once():
-            driver.execute(_insert_case_and_event(tuple(row), tuple(first)), values)
-            driver.commit()
+        driver.execute(_insert_case_and_event(tuple(row), tuple(first)), values)
 
 
 @lru_cache(64)
