@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from casebook.numbering import ZONE
@@ -36,6 +37,8 @@ class Calendar:
         self._listed = sorted(listed, key=lambda one: one.day)
         self._years = dict(years)
         spelled = ";".join(f"{day}{'+' if works else '-'}" for day, works in sorted(self._special.items()))
+        # Whoever registers asks for the same few days from one midnight to the next.
+        self._nth = lru_cache(1000)(self._count)
         self.version = hashlib.sha256(spelled.encode()).hexdigest()[:12]
         """Names these days: two calendars of one version count alike."""
 
@@ -55,6 +58,9 @@ class Calendar:
         """The n-th working day after `start`, which is not counted itself. Raises ValueError for n < 1."""
         if n < 1:
             raise ValueError("a limit has at least one working day")
+        return self._nth(start, n)
+
+    def _count(self, start: date, n: int) -> date:
         day, left = start, n
         for _ in range(_FURTHEST_DAYS):
             day += timedelta(days=1)

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 GENESIS = "0" * 64
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(value: Mapping[str, Any]) -> str:
     """JSON with one spelling: sorted keys, no spaces, Unicode as it is."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _encode(value)
 
 
 def digest(previous: str, body: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import os
 import re
-from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -51,7 +50,7 @@ class Privacy:
 
     def index(self, value: str, purpose: str) -> str:
         """A digest by which equal values of one purpose are found, and nothing else."""
-        return hmac.new(self._index_key, f"{purpose}\0{value}".encode(), sha256).hexdigest()
+        return hmac.digest(self._index_key, f"{purpose}\0{value}".encode(), "sha256").hex()
 
     def same(self, value: str, index: str, purpose: str) -> bool:
         """Whether `index` belongs to `value`, in constant time."""

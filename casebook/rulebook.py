@@ -205,9 +205,10 @@ class Rulebook:
 
     def limit_for(self, demand: str, matter: str, at: datetime, *, urgent: bool) -> LimitRule:
         """The first rule that fits. Raises CaseError bad_value where none does."""
+        day = city_day(at)
         for rule in self.limits:
             fits = (
-                rule.holds(city_day(at))
+                rule.holds(day)
                 and (not rule.demands or demand in rule.demands)
                 and (not rule.matters or matter in rule.matters)
                 and (rule.urgent is None or rule.urgent == urgent)

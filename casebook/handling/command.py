@@ -5,6 +5,7 @@ that the event must carry. Fields marked as private never get into the history.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from casebook.handling.record import plain
@@ -22,5 +23,11 @@ class Command:
 
     def facts(self) -> dict[str, Any]:
         """What the history keeps of it: everything that was said, but nobody's name and number."""
-        kept = {one.name: getattr(self, one.name) for one in fields(self) if not one.metadata.get("private")}
+        kept = {name: getattr(self, name) for name in _public(type(self))}  # type: ignore[arg-type]
         return {name: plain(value) for name, value in kept.items() if value not in (None, "", (), False)}
+
+
+@cache
+def _public(kind: type[Command]) -> tuple[str, ...]:
+    """The fields of a command that are not private."""
+    return tuple(one.name for one in fields(kind) if not one.metadata.get("private"))

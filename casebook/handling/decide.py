@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from casebook.handling import closing, intake, orders, oversight
 from casebook.handling import commands as do
-from casebook.handling.record import CaseRecord, changes
+from casebook.handling.record import CaseRecord, changes, with_values
 from casebook.handling.running import reminders
 from casebook.handling.scene import Outcome, Scene, Timer, Told
 from casebook.handling.transitions import check
@@ -83,7 +83,7 @@ def decide(case: CaseRecord, command: do.Command, scene: Scene) -> Decision:
     state = outcome.state or case.state
     if state != case.state and state not in transition.targets:
         raise ValueError(f"{command.EVENT} led from {case.state} to {state}, which the table does not know")
-    after = replace(outcome.case, state=state, version=case.version + 1)
+    after = with_values(outcome.case, {"state": state, "version": case.version + 1})
     payload: dict[str, Any] = {**command.facts(), "by": {"role": scene.actor.role}, **changes(case, after)}
     if scene.actor.unit:
         payload["by"]["unit"] = scene.actor.unit

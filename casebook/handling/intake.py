@@ -9,7 +9,7 @@ from casebook import roles, states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.clocks import Span
-from casebook.handling.record import CaseRecord
+from casebook.handling.record import CaseRecord, with_values
 from casebook.handling.scene import Outcome, Scene, Timer, Told, guard, mark, needs
 from casebook.rulebook import Rulebook
 
@@ -41,18 +41,17 @@ def register(case: CaseRecord, command: do.Register, scene: Scene) -> Outcome:
     started = case.clock_started_at or now
     due = rule.handling.end(started, scene.calendar)
     same = {name: getattr(command, name) for name in _SAID}
-    registered = replace(
-        case,
-        **same,
-        region=region,
-        received_at=case.received_at or now,
-        clock_started_at=started,
-        registered_at=now,
-        registered_by=scene.actor.name,
-        due_at=due,
-        first_due_at=due,
-        triage_due_at=Span.parse(rule.triage).end(now, scene.calendar),
-    )
+    new = {
+        "region": region,
+        "received_at": case.received_at or now,
+        "clock_started_at": started,
+        "registered_at": now,
+        "registered_by": scene.actor.name,
+        "due_at": due,
+        "first_due_at": due,
+        "triage_due_at": Span.parse(rule.triage).end(now, scene.calendar),
+    }
+    registered = with_values(case, {**same, **new})
     words = f"您的诉求已登记，编号 {case.case_no}。"
     return Outcome(registered, states.REGISTERED, told=(Told("registered", "citizen", "诉求已登记", words),))
 
@@ -77,7 +76,7 @@ _SAID = (
 
 def check_matter(matter: str, book: Rulebook) -> None:
     """Raises CaseError bad_value for a matter that is none; empty is not known yet."""
-    if matter and matter not in book.matters():
+    if matter and not book.group_of(matter):
         raise CaseError("bad_value", "没有这个事项。")
 
 

@@ -54,12 +54,12 @@ def reminders(before: CaseRecord, after: CaseRecord, scene: Scene) -> tuple[Time
     """A timer for the end of each clock of the hotline's own that a decision has started."""
     consulted_at = scene.now if after.state == states.CONSULT != before.state else None
 
-    def own(case: CaseRecord) -> list[Clock]:
-        clocks = running(case, scene.now, scene.book.deadlines, scene.calendar, consulted_at)
-        return [one for one in clocks if one.what in _OWN or (one.what == "triage" and case.state == states.TRIAGE)]
+    def own(case: CaseRecord) -> set[tuple[What, datetime]]:
+        whats = (*_OWN, "triage") if case.state == states.TRIAGE else _OWN
+        spans = _spans(case, scene.book.deadlines, scene.calendar, consulted_at)
+        return {(what, due) for what, _, start, due in spans if what in whats and start and due}
 
-    known = {(one.what, one.due) for one in own(before)}
-    new = {(one.what, one.due) for one in own(after)} - known
+    new = own(after) - own(before)
     return tuple(Timer("remind", due, marks=f"{what}:{mark(due)}") for what, due in sorted(new))
 
 

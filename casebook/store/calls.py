@@ -6,15 +6,13 @@ A key press costs three statements: the session is read, written back under its 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, insert, select
+import psycopg
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from casebook.numbering import from_digits
@@ -24,6 +22,7 @@ from casebook.store.callbacks import book, settle
 from casebook.store.cases import QUERY_CODE, add_effect, open_draft, start_clock
 from casebook.store.driver import TAKEN, Driver
 from casebook.store.engine import insert_for
+from casebook.store.kept import ConnectionLost, Kept
 from casebook.store.legs import write_ended_legs
 from casebook.store.schema import call, case_, flow_revision, recording
 from ivr.events import CallbackBooked, CallbackImpossible, CaseFound, CaseNotFound, CommandResult, dump_event
@@ -96,7 +95,7 @@ class SqlUnitOfWork(UnitOfWork):
     def commit(self) -> None:
         """Make it last: what began on PostgreSQL; a statement that stands by itself lasts already."""
         self._write_new_call()
-        if self._driver.begun:
+        if self._driver.begun and not self._driver.is_sqlite:
             (self._connection if self._connection.in_transaction() else self._connection.connection).commit()
 
     def load_session(self, call_id: str) -> SessionRow | None:
@@ -222,14 +221,7 @@ class SqlCallStore:
     def __init__(self, engine: Engine, privacy: Privacy) -> None:
         self.engine = engine
         self.privacy = privacy
-        self._sqlite = engine.dialect.name == "sqlite"
-        # Taking a connection from the pool costs as much as the step itself: those that serve steps are kept. SQLite
-        # has one writer at a time: threads share one, and wait here in turn instead of polling the database's lock.
-        self._turn = Lock()
-        self._shared: Connection | None = None
-        self._steps = engine if self._sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._kept: deque[Connection] = deque()
-        event.listen(engine, "engine_disposed", lambda _: self._let_go())
+        self._kept = Kept(engine, _KEPT, autocommit=True)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlUnitOfWork]:
@@ -238,64 +230,17 @@ class SqlCallStore:
         Raises StaleSession where PostgreSQL saw two writers collide or closed the connection: the step is taken again,
         which changes nothing where it was written after all.
         """
-        if self._sqlite:
-            with self._sqlite_transaction() as connection:
-                yield SqlUnitOfWork(connection, self.privacy)
-            return
         try:
-            connection = self._kept.pop()
-        except IndexError:
-            connection = self._steps.connect()
-        try:
-            unit = SqlUnitOfWork(connection, self.privacy)
-            yield unit
-            unit.commit()
-        except BaseException as error:
-            gone = _gone(connection)
-            if gone:
-                # Those that are kept have gone with it.
-                connection.invalidate()
-                self._let_go()
-            # The pool rolls back what it gets.
-            connection.close()
-            # A step that was given up is not taken again.
-            if not isinstance(error, Exception):
-                raise
-            if gone or getattr(getattr(error, "orig", error), "sqlstate", None) in _COLLIDED:
+            with self._kept.connection() as connection:
+                unit = SqlUnitOfWork(connection, self.privacy)
+                yield unit
+                unit.commit()
+        except ConnectionLost as error:
+            raise StaleSession("to be tried again") from error
+        except (SQLAlchemyError, psycopg.Error) as error:
+            if getattr(getattr(error, "orig", error), "sqlstate", None) in _COLLIDED:
                 raise StaleSession("to be tried again") from error
             raise
-        if len(self._kept) < _KEPT:
-            self._kept.append(connection)
-        else:
-            connection.close()
-
-    @contextmanager
-    def _sqlite_transaction(self) -> Iterator[Connection]:
-        with self._turn:
-            if self._shared is None:
-                self._shared = self.engine.connect()
-            try:
-                with self._shared.begin():
-                    yield self._shared
-            except (SQLAlchemyError, sqlite3.Error):
-                self._let_go()
-                raise
-
-    def _let_go(self) -> None:
-        connection, self._shared = self._shared, None
-        if connection is not None:
-            connection.close()
-        with suppress(IndexError):
-            while True:
-                kept = self._kept.pop()
-                kept.invalidate()
-                kept.close()
-
-
-def _gone(connection: Connection) -> bool:
-    """Whether PostgreSQL closed a connection."""
-    driver: Any = None if connection.invalidated else connection.connection.driver_connection
-    return driver is None or bool(driver.closed)
 
 
 def insert_call(connection: Connection, privacy: Privacy, new: NewCall, outcome: str) -> None:

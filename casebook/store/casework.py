@@ -15,7 +15,7 @@ from casebook.calendar import Calendar
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.decide import Decision, decide
-from casebook.handling.record import CASE_FIELDS, CaseRecord, whole_ms
+from casebook.handling.record import CaseRecord, case_values, whole_ms
 from casebook.handling.running import Clock, running
 from casebook.handling.scene import Scene
 from casebook.numbering import new_query_code
@@ -26,9 +26,10 @@ from casebook.store.calendar import Days
 from casebook.store.cases import NEXT_NUMBER, QUERY_CODE
 from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, citizen_values, keep_citizen, number_and_citizen
-from casebook.store.driver import TAKEN
+from casebook.store.driver import TAKEN, Driver
 from casebook.store.engine import reading
 from casebook.store.history import FIRST, append_event, event_values
+from casebook.store.kept import ConnectionLost, Kept
 from casebook.store.knowledge_answers import keep_answer
 from casebook.store.records import load_orders, read_case, select_case, write_case, write_new_case
 from casebook.store.schema import case_, event
@@ -36,6 +37,7 @@ from casebook.store.telling import Channels, tell
 from casebook.store.timers import set_timers
 
 _C = TypeVar("_C", bound=do.Command)
+_KEPT = 4
 _STALE = "案件已被他人修改，请刷新后再操作。"
 
 
@@ -59,6 +61,7 @@ class Casework:
         channels: Channels | None = None,
     ) -> None:
         self._engine = engine
+        self._kept = Kept(engine, _KEPT)
         self._privacy = privacy
         self.book = book
         self._clock = clock
@@ -70,31 +73,35 @@ class Casework:
 
         Raises CaseError forbidden, guard, bad_value, key_reused.
         """
-        key, now = f"{actor.name}:{idempotency_key}", whole_ms(self._clock())
-        command = _whole_ms(command)
+        key, command = f"{actor.name}:{idempotency_key}", _whole_ms(command)
         try:
-            with self._engine.begin() as connection:
-                scene = self._scene(connection, actor, now)
+            return self._register(command, channel, actor, key)
+        except ConnectionLost:
+            # Whether it was kept is not known: if so, it is told again.
+            return self._register(command, channel, actor, key)
+
+    def _register(self, command: do.Register, channel: str, actor: Actor, key: str) -> Registered:
+        now = whole_ms(self._clock())
+        try:
+            with self._kept.connection() as connection:
+                scene, driver = self._scene(connection, actor, now), Driver(connection)
                 caller = {} if command.anonymous else citizen_values(self._privacy, command.phone, command.name, now)
                 # The day's counter is held from here to the end: whatever can be done before it is.
-                case_no, citizen_id = number_and_citizen(connection, caller, now)
-                code = new_query_code()
-                new = CaseRecord(case_no=case_no, channel=channel)
-                named = replace(new, citizen_id=citizen_id)
-                decision = decide(named, command, scene)
-                decision = replace(decision, payload=_with_citizen(decision.payload, named.citizen_id))
-                place = f"{QUERY_CODE}:{case_no}"
+                case_no, citizen_id = number_and_citizen(connection, driver, caller, now)
+                code, place = new_query_code(), f"{QUERY_CODE}:{case_no}"
+                new = CaseRecord(case_no=case_no, channel=channel, citizen_id=citizen_id)
+                decision = decide(new, command, scene)
+                decision = replace(decision, payload=_with_citizen(decision.payload, citizen_id))
                 row = {
                     "case_no": case_no,
-                    "channel": channel,
                     "query_code_enc": self._privacy.encrypt(code, place),
                     "query_code_hmac": self._privacy.index(code, place),
-                    **{name: getattr(decision.case, name) for name in CASE_FIELDS},
+                    **case_values(decision.case),
                 }
                 first = event_values(case_no, FIRST, **_happened(new, decision, command, actor, key, now))
-                write_new_case(connection, row, first)
+                write_new_case(driver, row, first)
                 self._follow_up(connection, decision, now)
-                return Registered(case_no, code)
+            return Registered(case_no, code)
         except TAKEN as error:
             # Done before: the number just taken went back with the transaction, and that case is told again.
             with reading(self._engine) as connection:
@@ -264,8 +271,8 @@ def _repeated(connection: Connection, key: str, case_id: int, kind: str) -> bool
 
 def _whole_ms(command: _C) -> _C:
     """The command with its moments as exact as the history keeps them."""
-    values = {one.name: getattr(command, one.name) for one in fields(command)}
-    moments = {name: whole_ms(value) for name, value in values.items() if isinstance(value, datetime)}
+    values = ((one.name, getattr(command, one.name)) for one in fields(command))
+    moments = {name: whole_ms(value) for name, value in values if isinstance(value, datetime)}
     return replace(command, **moments) if moments else command
 
 

@@ -51,19 +51,21 @@ def new_citizen(connection: Connection) -> Any:
     return insert_for(connection, citizen).on_conflict_do_nothing(index_elements=["phone_hmac"]).returning(citizen.c.id)
 
 
-def number_and_citizen(connection: Connection, values: Mapping[str, Any], now: datetime) -> tuple[str, int | None]:
+def number_and_citizen(
+    connection: Connection, driver: Driver, values: Mapping[str, Any], now: datetime
+) -> tuple[str, int | None]:
     """The next case number and the citizen of `values` (empty for nobody): one round trip to PostgreSQL."""
     if not values:
         return next_number(connection, now), None
-    driver, day = Driver(connection), day_of(now)
+    day = day_of(now)
     if driver.is_sqlite:
         new = driver.execute(_NEW_CITIZEN, driver.values(values)).fetchone()
-        citizen_id = new[0] if new else known_citizen(connection, values)
+        citizen_id = new[0] if new else None
         (n,) = driver.execute(_NEXT_NUMBER, (day,)).fetchone()
     else:
         n, citizen_id = driver.execute(_NUMBER_AND_CITIZEN, (*driver.values(values), day)).fetchone()
-        if citizen_id is None:
-            citizen_id = known_citizen(connection, values)
+    if citizen_id is None:
+        citizen_id = known_citizen(connection, values)
     return case_number(day, n), citizen_id
 
 

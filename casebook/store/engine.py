@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from casebook.errors import CaseError
 
+BEGUN = "hotline_begun"
+"""The option of a connection to SQLite whose transactions somebody else begins and ends."""
 _READ_ONLY = "hotline_read_only"
 _POOL_SIZE = 16
 _BUSY_TIMEOUT_MS = 15_000
@@ -95,7 +97,9 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    options = connection.get_execution_options()
+    if BEGUN in options:
+        return
     driver = connection.connection.dbapi_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - only SQLite's engine has this hook
-    driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    driver.execute("BEGIN" if options.get(_READ_ONLY, False) else "BEGIN IMMEDIATE")

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
 
-from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, OrderRecord
+from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, OrderRecord, case_changes
 from casebook.store.casework_schema import order_
 from casebook.store.driver import Driver
 from casebook.store.schema import case_
@@ -43,20 +43,14 @@ def read_order(row: Sequence[Any]) -> OrderRecord:
     return OrderRecord(**values)
 
 
-def case_values(before: CaseRecord, after: CaseRecord) -> dict[str, Any]:
-    """The columns of the case's row that differ."""
-    return {name: getattr(after, name) for name in CASE_FIELDS if getattr(before, name) != getattr(after, name)}
-
-
-def write_new_case(connection: Connection, row: dict[str, Any], first: dict[str, Any]) -> None:
+def write_new_case(driver: Driver, row: dict[str, Any], first: dict[str, Any]) -> None:
     """A case's row and its first event: one round trip to PostgreSQL; SQLite knows no such statement and gets two.
 
     What the database fills in by itself is left out: of a new case that is most columns.
     """
     row = {name: value for name, value in row.items() if value or value != _filled_in(name)}
-    driver = Driver(connection)
     if driver.is_sqlite:
-        (case_id,) = driver.execute(_insert("case_", tuple(row)) + " RETURNING id", driver.values(row)).fetchone()
+        case_id = driver.execute(_insert("case_", tuple(row)), driver.values(row)).lastrowid
         first = {"case_id": case_id, **first}
         driver.execute(_insert("event", tuple(first)), driver.values(first))
     else:
@@ -88,7 +82,7 @@ def _filled_in(name: str) -> Any:
 
 def write_case(connection: Connection, case_id: int, before: CaseRecord, after: CaseRecord) -> None:
     """Bring the rows from one form to the other."""
-    if values := case_values(before, after):
+    if values := case_changes(before, after):
         connection.execute(update(case_).where(case_.c.id == case_id).values(values))
     old = {one.seq: one for one in before.orders}
     for order in after.orders:

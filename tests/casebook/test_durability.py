@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from casebook.store.casework_schema import order_
 from casebook.store.schema import case_, case_counter, event, outbox
@@ -97,6 +98,31 @@ def test_sixteen_writers_get_every_number_of_the_day_once(desk: Desk) -> None:
         counted = connection.execute(select(case_counter.c.n)).scalar_one()
     assert numbers == [f"LYG20261123{n:06d}" for n in range(1, 16 * 14 + 1)]
     assert counted == 16 * 14
+
+
+def test_a_registration_that_was_done_before_takes_no_number(desk: Desk) -> None:
+    def once(_: int) -> str:
+        return desk.casework.register(register(1), channel="phone", actor=AGENT, idempotency_key="same").case_no
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(once, range(24))) == {"LYG20261123000001"}
+    assert desk.open(2) == "LYG20261123000002"
+    with desk.engine.begin() as connection:
+        assert connection.execute(select(func.count()).select_from(case_)).scalar_one() == 2
+
+
+def test_a_server_that_closed_its_connections_costs_a_registration_nothing(desk: Desk) -> None:
+    desk.open(1)
+    if desk.engine.dialect.name == "postgresql":
+        with desk.engine.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+    assert desk.open(2) == "LYG20261123000002"
+    assert verify_chains(desk.engine) == []
 
 
 def test_the_next_day_begins_at_one_at_midnight_of_the_city(desk: Desk) -> None:
