@@ -271,7 +271,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", type=Path)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--acoustic-scale", type=float, default=0.3)
+    parser.add_argument("--acoustic-scale", type=float, default=0.5)
     parser.add_argument("--beam", type=float, default=12)
     parser.add_argument("--active", type=int, default=4000)
     arguments = parser.parse_args()

@@ -228,7 +228,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
-    start = torch.load(arguments.start, weights_only=False) if arguments.start else {}
+    start = torch.load(arguments.start) if arguments.start else {}
     utterances, classes = load(arguments.speech, start.get("classes"))
     kept, used = utterances[::_HELD_BACK], [one for n, one in enumerate(utterances) if n % _HELD_BACK]
     size = 1 + max(max(pair) for pair in classes.values())
@@ -239,9 +239,9 @@ def main() -> None:
     test_x, test_y = _epoch(kept, 10**6)
     sample, labels = _epoch(used[:: max(1, len(used) // 600)], 10**6 + 1)
     seen = sample.astype(np.float32).reshape(-1, BINS)
-    mean, scale = start.get("norm") or (seen.mean(axis=0), 1 / seen.std(axis=0))
+    columns = (torch.from_numpy(one)[:, None] for one in (seen.mean(axis=0), 1 / seen.std(axis=0)))
+    shift, gain = start.get("norm") or tuple(columns)
     priors = np.bincount(labels[labels >= 0], minlength=size) + 1.0
-    shift, gain = torch.from_numpy(mean)[:, None], torch.from_numpy(scale)[:, None]
     network = Network(size)
     if start:
         network.load_state_dict(start["network"])
@@ -270,10 +270,10 @@ def main() -> None:
             guess = _scores(network, test_x, shift, gain).argmax(dim=1).numpy()
         right = float((guess == test_y)[test_y >= 0].mean())
         torch.save(
-            {"network": network.state_dict(), "classes": classes, "norm": (mean, scale)},
+            {"network": network.state_dict(), "classes": classes, "norm": (shift, gain)},
             arguments.out.with_suffix(".pt"),
         )
-        save(network, arguments.out, classes, priors / priors.sum(), mean, scale)
+        save(network, arguments.out, classes, priors / priors.sum(), shift[:, 0], gain[:, 0])
         print(f"{epoch} {np.mean(losses):.3f} right {right:.3f} {time.monotonic() - began:.0f} s", flush=True)
 
 
