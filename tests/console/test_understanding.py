@@ -112,6 +112,7 @@ def test_the_page_says_so_where_only_the_demonstration_model_spoke(desk: Desk, p
     sign_in(page, desk)
     open_case(page, case_no)
     expect(page.get_by_text("随附的演示模型，错字较多，请以录音为准")).to_be_visible()
+    shot(page, "demonstration")
 
 
 def test_suggestions_show_their_words_and_play_them(desk: Desk, page: Page) -> None:
