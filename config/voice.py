@@ -64,6 +64,7 @@ class Kokoro:
 
 
 def package_file(package: str, pattern: str) -> Path:
+    """The first file of an installed package that fits a pattern. Raises PromptError."""
     found = importlib.util.find_spec(package)
     folder = Path(next(iter(found.submodule_search_locations or ()))) if found else None
     matches = sorted(folder.rglob(pattern)) if folder else []

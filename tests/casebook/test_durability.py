@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from casebook.store.casework_schema import order_
 from casebook.store.schema import case_, case_counter, event, outbox
@@ -18,6 +18,7 @@ from casebook.store.verify import verify_chains
 from tests.casebook.conftest import Desk
 from tests.casebook.play import AGENT, register
 from tests.conftest import REPOSITORY
+from tests.store.databases import close_connections
 
 COMMANDS = 1000
 KILLS_AFTER = (90, 60, 140, 30, 110)
@@ -113,14 +114,7 @@ def test_a_registration_that_was_done_before_takes_no_number(desk: Desk) -> None
 
 def test_a_server_that_closed_its_connections_costs_a_registration_nothing(desk: Desk) -> None:
     desk.open(1)
-    if desk.engine.dialect.name == "postgresql":
-        with desk.engine.connect() as connection:
-            connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
+    close_connections(desk.engine)
     assert desk.open(2) == "LYG20261123000002"
     assert verify_chains(desk.engine) == []
 

@@ -38,6 +38,7 @@ from ivr.verbs import Hangup, Play
 from tests.ivr.line import city_flow
 from tests.router.city import city_router
 from tests.store.conftest import NOW, SECRET, Store
+from tests.store.databases import close_connections
 
 LI = Actor("li", "reviewer")
 CALL = "lyg1-1763910000.7"
@@ -455,14 +456,7 @@ def test_two_processes_may_open_the_same_calls(store: Store) -> None:
 def test_a_server_that_closed_its_connections_costs_a_call_nothing(store: Store) -> None:
     service = CallService(store.calls, city_router(), city_flow(), lambda: NOW)
     service.start(NewCall(CALL, "asterisk", "13812345678", "12345", NOW))
-    if store.engine.dialect.name == "postgresql":
-        with store.engine.connect() as connection:
-            connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
+    close_connections(store.engine)
     assert service.step(CALL, 1, events.Digits("1")).seq == 2
     with store.engine.connect() as connection:
         steps = connection.execute(select(call_journal.c.seq, func.count()).group_by(call_journal.c.seq)).all()

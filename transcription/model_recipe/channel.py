@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import fftconvolve, firwin, lfilter, resample_poly
 
-RATE = 8000
+from transcription.model_recipe.features import RATE
+
 Samples = npt.NDArray[np.float32]
 _A = 87.6
 _LOG_A = 1 + np.log(_A)

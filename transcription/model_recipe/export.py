@@ -20,14 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from transcription.model_recipe import features
+from transcription.model_recipe.features import FIRST_CONTEXT, SKIP, STRIDE
 from transcription.model_recipe.phones import PHONES, SILENCE
 
 PLACES = ("B", "I", "E", "S")
 STAY = 0.5
 """The chance that a state lasts another frame. The search weighs it, so that it need not be exact."""
-STRIDE = 3
-FIRST_CONTEXT = 4
-SKIP = 0.66
 _MODEL_CONF = """--min-active=200
 --max-active={active}
 --beam={beam}

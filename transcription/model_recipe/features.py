@@ -15,6 +15,9 @@ RATE = 8000
 BINS = 40
 LOW_HZ, HIGH_HZ = 100.0, 3800.0
 WINDOW, SHIFT, FFT = 200, 80, 256
+STRIDE, FIRST_CONTEXT, SKIP = 3, 4, 0.66
+"""The network's shape, for its training and its export: frames an output, frames on each side of the first layer, the
+share of a layer's input that goes around it."""
 _LIFTER = 22.0
 _FULL_SCALE = 32768.0
 CONF = (

@@ -27,12 +27,12 @@ import numpy.typing as npt
 from misaki.zh import ZHG2P
 from scipy.signal import resample_poly
 
+from transcription.model_recipe.features import RATE
 from transcription.model_recipe.phones import GLIDES, HANZI, SILENCE, phones, reading, syllable
-from transcription.model_recipe.texts import VOICEMAILS, Reserved, spoken
+from transcription.model_recipe.texts import Reserved, spoken
 from transcription.model_recipe.voice import Synthesiser
 
 HELD_OUT = ("zf_xiaoyi", "zm_yunyang")
-RATE = 8000
 _PAUSES = {"，": ", ", "。": ". ", "、": ", ", "！": "! ", "？": "? ", "；": "; ", "：": ": "}
 _DOMAIN_SHARE = 0.5
 _TIMBRE = 128
@@ -133,7 +133,7 @@ class Speakers:
         return np.asarray(style, dtype=np.float32)
 
 
-def _texts(r: random.Random, reserved: Reserved | None) -> Iterator[str]:
+def _texts(r: random.Random, reserved: Reserved) -> Iterator[str]:
     """Sentences of the domain, and as many strings of common words for the sounds that those lack."""
     domain = spoken(r, reserved)
     jieba.initialize()
@@ -148,7 +148,7 @@ def _texts(r: random.Random, reserved: Reserved | None) -> Iterator[str]:
             yield next(domain)
         else:
             text = "".join(r.choices(names, weights, k=r.randint(4, 10)))
-            if reserved is None or reserved.found_in(text) is None:
+            if reserved.found_in(text) is None:
                 yield text
 
 
@@ -165,7 +165,7 @@ def main() -> None:
     synthesiser, speakers = Synthesiser(arguments.out), Speakers(arguments.voices, r)
     reader = Reader(synthesiser.vocabulary)
     until, made, length = time.monotonic() + arguments.seconds, 0, 0.0
-    for text in _texts(r, Reserved() if VOICEMAILS.is_file() else None):
+    for text in _texts(r, Reserved()):
         if time.monotonic() > until:
             break
         ids, owners, units = reader.tokens(text)

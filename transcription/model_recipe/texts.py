@@ -209,12 +209,12 @@ class Reserved:
         )
 
 
-def spoken(r: random.Random, reserved: Reserved | None = None) -> Iterator[str]:
+def spoken(r: random.Random, reserved: Reserved) -> Iterator[str]:
     """Sentences without end, each free of the test's."""
     written = sentences()
     while True:
         text = fill(r.choice(written), r)
-        if reserved is None or reserved.found_in(text) is None:
+        if reserved.found_in(text) is None:
             yield text
 
 
@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    made = spoken(random.Random(arguments.seed), Reserved() if VOICEMAILS.is_file() else None)
+    made = spoken(random.Random(arguments.seed), Reserved())
     for _ in range(arguments.count):
         print(next(made))
 

@@ -24,16 +24,13 @@ import torch
 from torch import nn
 
 from transcription.model_recipe import channel
-from transcription.model_recipe.features import BINS, SHIFT, WINDOW, log_mel
+from transcription.model_recipe.features import BINS, FIRST_CONTEXT, RATE, SHIFT, SKIP, STRIDE, WINDOW, log_mel
 from transcription.model_recipe.phones import FINALS, INITIALS, PHONES, SILENCE
-from transcription.model_recipe.texts import VOICEMAILS, Reserved
+from transcription.model_recipe.texts import Reserved
 
-STRIDE = 3
-FIRST_CONTEXT = 4
 WIDTH, NARROW, LAYERS = 384, 96, 8
 MARGIN = FIRST_CONTEXT + STRIDE * LAYERS
 """Input frames on each side of the frame that an output is for."""
-SKIP = 0.66
 CHUNK = 80
 BATCH = 8
 AHEAD = 360
@@ -109,11 +106,11 @@ def load(
     folder: Path, classes: dict[str, tuple[int, int]] | None
 ) -> tuple[list[Utterance], dict[str, tuple[int, int]]]:
     """All speech of a folder, without what shares text with the test; and the classes, chosen by it if not given."""
-    reserved = Reserved() if VOICEMAILS.is_file() else None
+    reserved = Reserved()
     read = []
     for file in sorted(folder.glob("*.npz")):
         with np.load(file) as data:
-            if reserved is None or reserved.found_in(str(data["text"])) is None:
+            if reserved.found_in(str(data["text"])) is None:
                 read.append(
                     (data["audio"], [str(one) for one in data["phones"]], data["ends"].astype(np.int64) - AHEAD)
                 )
@@ -233,7 +230,7 @@ def main() -> None:
     kept, used = utterances[::_HELD_BACK], [one for n, one in enumerate(utterances) if n % _HELD_BACK]
     size = 1 + max(max(pair) for pair in classes.values())
     print(
-        f"{len(used)} utterances, {sum(len(one.audio) for one in used) / channel.RATE / 3600:.2f} h, {size} classes",
+        f"{len(used)} utterances, {sum(len(one.audio) for one in used) / RATE / 3600:.2f} h, {size} classes",
         flush=True,
     )
     test_x, test_y = _epoch(kept, 10**6)

@@ -23,6 +23,7 @@ from misaki.zh import ZHG2P
 from scipy.signal import resample_poly
 
 from transcription.model_recipe import channel
+from transcription.model_recipe.features import RATE
 from transcription.model_recipe.speak import HELD_OUT, Speakers
 from transcription.model_recipe.texts import VOICEMAILS, fill, tuning
 from transcription.model_recipe.voice import Synthesiser
@@ -40,15 +41,15 @@ def speak(texts: list[tuple[str, str]], style: Callable[[int], Style], cache: Pa
         symbols = symbols[0] if isinstance(symbols, tuple) else symbols
         ids = [synthesiser.vocabulary[one] for one in symbols if one in synthesiser.vocabulary]
         audio, _ = synthesiser.speak(ids, style(n), r.uniform(0.95, 1.25))
-        before, after = (int(seconds * channel.RATE) for seconds in r.uniform(0.3, 1.0, 2))
+        before, after = (int(seconds * RATE) for seconds in r.uniform(0.3, 1.0, 2))
         voice = np.pad(np.asarray(resample_poly(audio, 1, 3), dtype=np.float32), (before, after))
         if n % 4 >= 2:
             hiss = channel.noise(len(voice), r)
             quiet = 10 ** (-r.uniform(15, 30) / 20)
             voice = voice + hiss * np.float32(quiet * np.sqrt(np.mean(voice**2) / np.mean(hiss**2)))
         heard = channel.telephone(voice, r.uniform(-30, -18))
-        soundfile.write(folder / f"{name}.wav", np.round(heard * 32767).astype(np.int16), channel.RATE)
-        print(name, round(len(heard) / channel.RATE, 1), flush=True)
+        soundfile.write(folder / f"{name}.wav", np.round(heard * 32767).astype(np.int16), RATE)
+        print(name, round(len(heard) / RATE, 1), flush=True)
 
 
 def main() -> None:
