@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from call_router.ami import Ami
 from call_router.desk import Desk
@@ -135,9 +135,37 @@ def test_what_is_written_outlives_a_reload_and_becomes_one_case(room: Room, page
     page.reload()
     expect(page.get_by_role("heading", name="已登记，请告诉来电人")).to_be_visible()
     expect(page.get_by_text("都办完了。")).to_be_visible()
-    items = page.evaluate("fetch('/api/v1/cases').then((answer) => answer.json())")["items"]
-    assert [(one["title"], one["state"]) for one in items] == [("幸福路夜间施工扰民", "TRIAGE")]
     expect(page.get_by_role("region", name="我登记的案件").get_by_text("待分办")).to_be_visible()
+    assert cases(page) == [("幸福路夜间施工扰民", "TRIAGE")]
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_what_follows_a_registration_is_taken_up_after_a_reload(room: Room, page: Page, arrived: bool) -> None:
+    room.answered("a-1.1")
+    sign_in(page, room)
+    write(page)
+
+    def lost(route: Route) -> None:
+        if arrived:
+            route.fetch()
+        route.abort()
+
+    page.route("**/to_triage", lost)
+    page.get_by_role("button", name="登记", exact=True).click()
+    expect(page.get_by_text("案件已经登记，但没有转后台分办")).to_be_visible()
+    shot(page, "desk-not-triaged")
+    assert cases(page) == [("幸福路夜间施工扰民", "TRIAGE" if arrived else "REGISTERED")]
+    page.unroute("**/to_triage")
+    page.reload()
+    expect(page.get_by_role("region", name="我登记的案件").get_by_text("待分办")).to_be_visible()
+    expect(page.get_by_role("heading", name="已登记，请告诉来电人")).to_be_visible()
+    expect(page.get_by_role("button", name="再试一次")).to_have_count(0)
+    assert cases(page) == [("幸福路夜间施工扰民", "TRIAGE")]
+
+
+def cases(page: Page) -> list[tuple[str, str]]:
+    items = page.evaluate("fetch('/api/v1/cases').then((answer) => answer.json())")["items"]
+    return [(one["title"], one["state"]) for one in items]
 
 
 def test_an_answer_on_the_spot_needs_the_callers_word(room: Room, page: Page) -> None:

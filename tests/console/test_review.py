@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.api.night import NUMBER, PASSWORD, REVIEWER, SHOWN_NUMBER, minutes_ago
 from tests.console.conftest import Desk, shot, sign_in
@@ -225,11 +225,18 @@ def test_what_was_typed_survives_polling_a_reload_and_an_ended_session(desk: Des
     page.get_by_role("button", name="把转写文字加到内容后面").click()
     expect(page.get_by_label("内容")).to_have_value(f"自己写的内容\n{TEXT}")
 
+    late: list[Route] = []
+    page.route("**/claim", lambda route: late.append(route))  # noqa: PLW0108  (the bound method cannot be wrapped)
     page.reload()
     expect(page.get_by_label("标题")).to_have_value("打字打到一半")
 
     page.context.clear_cookies()
     expect(page.get_by_text("登录已过期")).to_be_visible()
+    # Another request was on its way, and is refused later: that changes nothing.
+    with page.expect_response(lambda answer: answer.url.endswith("/claim") and answer.status == 401):
+        late[0].continue_()
+    expect(page.get_by_text("登录已过期")).to_be_visible()
+    page.unroute("**/claim")
     sign_in_again(page)
     expect(page.get_by_label("标题")).to_have_value("打字打到一半")
     expect(page.get_by_label("内容")).to_have_value(f"自己写的内容\n{TEXT}")

@@ -35,7 +35,8 @@ const user = ref<User | null>(null)
 const ended = ref(false)
 
 whenSignedOut(() => {
-  ended.value = user.value !== null
+  // Of several requests in flight each is refused: the first one's word stays.
+  ended.value ||= user.value !== null
   user.value = null
 })
 
