@@ -343,9 +343,9 @@ def calendar_year(year: Year, _: Administrator, parts: Parts) -> YearBody:
 
 
 @router.put("/calendar/{year}")
-def replace_year(year: Year, body: NewYearBody, _: Administrator, parts: Parts, deps: Deps) -> RecountedBody:
+def replace_year(year: Year, body: NewYearBody, user: Administrator, parts: Parts, deps: Deps) -> RecountedBody:
     """Load a year as announced; open cases are counted anew where that gives them more time, never less."""
     days = [
         SpecialDay(one.day, one.is_workday, one.name or ("调休上班" if one.is_workday else "休")) for one in body.days
     ]
-    return RecountedBody(recounted=parts.calendar.replace(year, days, body.source, deps.clock()))
+    return RecountedBody(recounted=parts.calendar.replace(year, days, body.source, deps.clock(), user.name))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from casebook import roles
 from casebook.errors import CaseError
 from casebook.rulebook import Rulebook
-from casebook.store.engine import reading
-from casebook.store.people import appoint, dismiss
+from casebook.store.engine import lost_a_race, reading
+from casebook.store.people import appoint, dismiss, note
 from casebook.store.schema import account_event, user_, web_session
 from casebook.store.users import Users
 
@@ -99,8 +101,8 @@ class Accounts:
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(user_).values(**values, **_columns(profile)))
-                self._follow(connection, name, profile, now)
-                _note(connection, now, actor, name, "added", _words(profile))
+                self._follow(connection, name, profile, actor, now)
+                note(connection, now, actor, name, "added", _words(profile))
         except IntegrityError as error:
             raise CaseError("name_taken", "这个用户名已经有人使用。") from error
         return password
@@ -108,7 +110,7 @@ class Accounts:
     def change(self, name: str, profile: Profile, version: int, actor: str, now: datetime) -> None:
         """Write a person's profile. Raises CaseError not_found, stale_version, bad_value, guard."""
         self._check(profile, now)
-        with self._engine.begin() as connection:
+        with self._changing() as connection:
             row = _locked(connection, name)
             if row.version != version:
                 raise CaseError("stale_version", "这个账号刚刚被别人改过。")
@@ -117,12 +119,12 @@ class Accounts:
             self._set(connection, row, _columns(profile))
             if (row.role, row.unit) != (profile.role, profile.unit) and row.disabled_at is None:
                 dismiss(connection, row.id, now)
-                self._follow(connection, name, profile, now)
-            _note(connection, now, actor, name, "changed", _words(profile))
+                self._follow(connection, name, profile, actor, now)
+            note(connection, now, actor, name, "changed", _words(profile))
 
     def disable(self, name: str, actor: str, now: datetime) -> None:
         """Nobody signs in by this name any more, and whoever is signed in is not. Raises CaseError not_found, guard."""
-        with self._engine.begin() as connection:
+        with self._changing() as connection:
             row = _locked(connection, name)
             if name == actor:
                 raise CaseError("guard", "不能停用自己的账号。")
@@ -133,38 +135,49 @@ class Accounts:
             dismiss(connection, row.id, now)
             self._set(connection, row, {"disabled_at": now})
             connection.execute(delete(web_session).where(web_session.c.user_id == row.id))
-            _note(connection, now, actor, name, "disabled")
+            note(connection, now, actor, name, "disabled")
 
     def enable(self, name: str, actor: str, now: datetime) -> None:
         """They may sign in again. Raises CaseError not_found."""
-        with self._engine.begin() as connection:
+        with self._changing() as connection:
             row = _locked(connection, name)
             if row.disabled_at is None:
                 return
             self._set(connection, row, {"disabled_at": None, "failures": 0, "locked_until": None})
-            self._follow(connection, name, Profile(display_name="", role=row.role, unit=row.unit), now)
-            _note(connection, now, actor, name, "enabled")
+            self._follow(connection, name, Profile(display_name="", role=row.role, unit=row.unit), actor, now)
+            note(connection, now, actor, name, "enabled")
 
     def reset_password(self, name: str, actor: str, now: datetime) -> str:
         """A new one-time password, told once; every session of the person ends. Raises CaseError not_found, guard."""
         password = _one_time_password()
         hashed = self._users.hashed(password)
-        with self._engine.begin() as connection:
+        with self._changing() as connection:
             row = _locked(connection, name)
             if name == actor:
                 raise CaseError("guard", "自己的密码请在“我的账号”里修改。")
             values = {"password_hash": hashed, "must_change": True, "failures": 0, "locked_until": None}
             self._set(connection, row, values)
             connection.execute(delete(web_session).where(web_session.c.user_id == row.id))
-            _note(connection, now, actor, name, "reset")
+            note(connection, now, actor, name, "reset")
         return password
 
     def sign_out(self, name: str, actor: str, now: datetime) -> None:
         """End every session of a person. Raises CaseError not_found."""
-        with self._engine.begin() as connection:
+        with self._changing() as connection:
             row = _locked(connection, name)
             connection.execute(delete(web_session).where(web_session.c.user_id == row.id))
-            _note(connection, now, actor, name, "signed_out")
+            note(connection, now, actor, name, "signed_out")
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """A transaction. Raises CaseError stale_version where another administrator's came first."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if lost_a_race(error):
+                raise CaseError("stale_version", "这个账号刚刚被别人改过。") from error
+            raise
 
     def _check(self, profile: Profile, now: datetime) -> None:
         if profile.role not in roles.STAFF:
@@ -176,10 +189,10 @@ class Accounts:
         if profile.unit and profile.role not in roles.UNIT_STAFF:
             raise CaseError("bad_value", "这个岗位不属于任何承办单位。")
 
-    def _follow(self, connection: Connection, name: str, profile: Profile, now: datetime) -> None:
+    def _follow(self, connection: Connection, name: str, profile: Profile, actor: str, now: datetime) -> None:
         """A unit's liaison and deputy hold the post too; whoever was the liaison is it no more."""
         if kind := _POSTS.get(profile.role):
-            appoint(connection, self._book.current_unit(profile.unit, now).code, kind, name, now)
+            appoint(connection, self._book.current_unit(profile.unit, now).code, kind, name, now, actor)
 
     def _set(self, connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
         connection.execute(update(user_).where(user_.c.id == row.id).values(**values, version=row.version + 1))
@@ -206,11 +219,6 @@ def _columns(profile: Profile) -> dict[str, Any]:
 
 def _words(profile: Profile) -> str:
     return " ".join(filter(None, (profile.role, profile.unit, profile.extension)))
-
-
-def _note(connection: Connection, now: datetime, actor: str, name: str, what: str, detail: str = "") -> None:
-    values = {"at": now, "actor": actor, "user_name": name, "what": what, "detail": detail[:200]}
-    connection.execute(insert(account_event).values(**values))
 
 
 def _one_time_password() -> str:

@@ -41,7 +41,7 @@ class CalendarYears:
             source = connection.scalar(select(calendar_year.c.source).where(calendar_year.c.year == year)) or ""
         return CalendarYear(year, known.year_state(year), source, known.special_days(year))
 
-    def replace(self, year: int, days: Iterable[SpecialDay], source: str, now: datetime) -> int:
+    def replace(self, year: int, days: Iterable[SpecialDay], source: str, now: datetime, actor: str) -> int:
         """Put an announced list in place of a year's days; how many open cases have more time. Raises CaseError."""
         listed: dict[object, SpecialDay] = {}
         for one in days:
@@ -53,7 +53,7 @@ class CalendarYears:
         special = sorted((one for one in listed.values() if one.is_workday != (one.day.weekday() < 5)), key=_day)
         if not special:
             raise CaseError("bad_value", f"{year} 年一个节假日也没有，请核对。")
-        return correct_year(self._engine, self._casework, year, special, source, now)
+        return correct_year(self._engine, self._casework, year, special, source, now, actor)
 
 
 def _day(one: SpecialDay) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from casebook import states
 from casebook.calendar import Calendar
@@ -27,7 +27,7 @@ from casebook.store.cases import NEXT_NUMBER, QUERY_CODE
 from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, citizen_values, keep_citizen, number_and_citizen
 from casebook.store.driver import TAKEN, Driver
-from casebook.store.engine import reading
+from casebook.store.engine import lost_a_race, reading
 from casebook.store.history import FIRST, append_event, event_values
 from casebook.store.kept import ConnectionLost, Kept
 from casebook.store.knowledge_answers import keep_answer
@@ -126,11 +126,9 @@ class Casework:
         try:
             with self._engine.begin() as connection:
                 return self.apply(connection, case_no, command, version=version, actor=actor, key=key, now=now)
-        except IntegrityError as error:
-            raise CaseError("stale_version", _STALE) from error
-        except OperationalError as error:
+        except DBAPIError as error:
             # Two cases that are merged into each other at the same moment wait for each other: one is told.
-            if getattr(error.orig, "sqlstate", None) in ("40001", "40P01"):
+            if lost_a_race(error):
                 raise CaseError("stale_version", _STALE) from error
             raise
 

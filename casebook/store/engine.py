@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from casebook.errors import CaseError
@@ -76,6 +76,11 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         options["isolation_level"] = "REPEATABLE READ"
     with engine.execution_options(**options).begin() as connection:
         yield connection
+
+
+def lost_a_race(error: DBAPIError) -> bool:
+    """Whether another transaction came first: a constraint was broken, or PostgreSQL ended a deadlock with this one."""
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
 
 def insert_for(connection: Connection, table: Table) -> Any:

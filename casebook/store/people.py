@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from casebook import roles
 from casebook.errors import CaseError
 from casebook.rulebook import Rulebook
 from casebook.store.casework_schema import unit_post
-from casebook.store.engine import reading
-from casebook.store.schema import user_
+from casebook.store.engine import lost_a_race, reading
+from casebook.store.schema import account_event, user_
 
+COMMAND_LINE = "(命令行)"
+"""Who administers with the program `hotline`."""
 KINDS = ("chief", "deputy", "liaison")
 _ROLE_OF = {"deputy": roles.DEPUTY, "liaison": roles.LIAISON}
 
@@ -37,7 +39,7 @@ class People:
         self._engine = engine
         self._book = book
 
-    def appoint(self, unit: str, kind: str, user_name: str, now: datetime) -> None:
+    def appoint(self, unit: str, kind: str, user_name: str, now: datetime, actor: str = COMMAND_LINE) -> None:
         """Give somebody a post. A liaison's or deputy's account gets the role; whoever was the liaison is it no more.
 
         Raises CaseError bad_value, not_found, stale_version.
@@ -47,9 +49,12 @@ class People:
         code = self._book.current_unit(unit, now).code
         try:
             with self._engine.begin() as connection:
-                appoint(connection, code, kind, user_name, now)
-        except IntegrityError as error:
-            raise CaseError("stale_version", "Somebody else was appointed at the same moment.") from error
+                appoint(connection, code, kind, user_name, now, actor)
+                note(connection, now, actor, user_name, "appointed", f"{_ROLE_OF.get(kind, kind)} {code}")
+        except DBAPIError as error:
+            if lost_a_race(error):
+                raise CaseError("stale_version", "Somebody else was appointed at the same moment.") from error
+            raise
 
     def posts(self, unit: str | None = None) -> list[Post]:
         """Who holds and held which post, the latest first."""
@@ -64,7 +69,13 @@ class People:
             return [Post(*row) for row in connection.execute(statement)]
 
 
-def appoint(connection: Connection, unit: str, kind: str, user_name: str, now: datetime) -> None:
+def note(connection: Connection, now: datetime, actor: str, name: str, what: str, detail: str = "") -> None:
+    """A line in the log of administration: who did what, to whose account or to which year."""
+    values = {"at": now, "actor": actor, "user_name": name, "what": what, "detail": detail[:200]}
+    connection.execute(insert(account_event).values(**values))
+
+
+def appoint(connection: Connection, unit: str, kind: str, user_name: str, now: datetime, actor: str) -> None:
     """Give somebody a post within the transaction of a caller. Raises CaseError not_found."""
     user_id = connection.execute(select(user_.c.id).where(user_.c.name == user_name)).scalar_one_or_none()
     if user_id is None:
@@ -74,12 +85,17 @@ def appoint(connection: Connection, unit: str, kind: str, user_name: str, now: d
     leaving = (unit_post.c.user_id == user_id) | ((unit_post.c.unit == unit) & (unit_post.c.kind == kind))
     if kind == "deputy":
         leaving = unit_post.c.user_id == user_id
-    former = connection.scalars(select(unit_post.c.user_id).where(held, leaving)).all()
+    former = select(unit_post.c.user_id).where(held, leaving, unit_post.c.user_id != user_id)
+    replaced = connection.execute(select(user_.c.id, user_.c.name).where(user_.c.id.in_(former))).all()
     connection.execute(update(unit_post).where(held, leaving).values(to_at=now))
-    connection.execute(update(user_).where(user_.c.id.in_(former)).values(unit=""))
+    for one in replaced:
+        changed = {"unit": "", "version": user_.c.version + 1}
+        connection.execute(update(user_).where(user_.c.id == one.id).values(changed))
+        note(connection, now, actor, one.name, "replaced", f"{unit} {user_name}")
     connection.execute(insert(unit_post).values(unit=unit, kind=kind, user_id=user_id, from_at=now))
     role = {"role": _ROLE_OF[kind]} if kind in _ROLE_OF else {}
-    connection.execute(update(user_).where(user_.c.id == user_id).values(unit=unit, **role))
+    appointed = {"unit": unit, "version": user_.c.version + 1, **role}
+    connection.execute(update(user_).where(user_.c.id == user_id).values(appointed))
 
 
 def dismiss(connection: Connection, user_id: int, now: datetime) -> None:

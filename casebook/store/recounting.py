@@ -20,6 +20,7 @@ from casebook.rulebook import Rulebook
 from casebook.store.calendar import load_calendar, replace_year
 from casebook.store.casework import Casework
 from casebook.store.engine import reading
+from casebook.store.people import COMMAND_LINE, note
 from casebook.store.records import load_orders, read_case, select_case
 from casebook.store.schema import case_
 
@@ -48,7 +49,13 @@ def read_days(rows: Iterable[Mapping[str, str]], year: int) -> list[SpecialDay]:
 
 
 def correct_year(
-    engine: Engine, casework: Casework, year: int, days: Iterable[SpecialDay], source: str, now: datetime
+    engine: Engine,
+    casework: Casework,
+    year: int,
+    days: Iterable[SpecialDay],
+    source: str,
+    now: datetime,
+    actor: str = COMMAND_LINE,
 ) -> int:
     """Replace a year's special days by an announced list; how many cases were counted anew. A due time only gets later.
 
@@ -57,6 +64,7 @@ def correct_year(
     with engine.begin() as connection:
         old = load_calendar(connection)
         replace_year(connection, year, days, source, provisional=False)
+        note(connection, now, actor, str(year), "calendar", source)
         new = load_calendar(connection)
         numbers = connection.scalars(
             select(case_.c.case_no)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from casebook import roles
+from casebook.errors import CaseError
 from casebook.store import open_engine, upgrade
 from casebook.store.accounts import Accounts, Profile
-from casebook.store.people import People
+from casebook.store.people import COMMAND_LINE, People
 from casebook.store.settings_versions import BY_HAND, CityFiles, CityFindings
 from casebook.store.users import Users
 from config.check import READERS
@@ -285,6 +288,53 @@ def test_accounts_on_both_databases(url: str) -> None:
     engine.dispose()
 
 
+def test_two_administrators_who_disable_each_other_at_once_leave_one(url: str) -> None:
+    engine = open_engine(url)
+    upgrade(engine)
+    accounts = Accounts(engine, Users(engine), BOOK)
+    for name in ("a", "b"):
+        accounts.add(name, Profile(display_name=name, role=roles.ADMIN), "system", NOW)
+    with ThreadPoolExecutor(2) as both:
+        for _ in range(8):
+            start = threading.Barrier(2)
+
+            def disable(name: str, actor: str, start: threading.Barrier = start) -> str:
+                start.wait(10)
+                try:
+                    accounts.disable(name, actor, NOW)
+                except CaseError as error:
+                    return error.code
+                return "done"
+
+            answers = sorted(both.map(disable, ("a", "b"), ("b", "a")))
+            assert answers in (["done", "guard"], ["done", "stale_version"])
+            left = [one.name for one in accounts.everybody(NOW) if one.disabled_at is None]
+            assert len(left) == 1
+            accounts.enable("b" if left == ["a"] else "a", left[0], NOW)
+    engine.dispose()
+
+
+def test_a_liaison_who_is_replaced_loses_the_unit_and_whoever_edits_them_is_told(url: str) -> None:
+    engine = open_engine(url)
+    upgrade(engine)
+    accounts = Accounts(engine, Users(engine), BOOK)
+    liaison = Profile(display_name="李", role=roles.LIAISON, unit="zhujian")
+    accounts.add("li", liaison, "boss", NOW)
+    (read,) = accounts.everybody(NOW)
+    accounts.add("wang", Profile(display_name="王", role=roles.LIAISON, unit="zhujian"), "boss", NOW)
+    after = {one.name: one.unit for one in accounts.everybody(NOW)}
+    assert after == {"li": "", "wang": "zhujian"}
+    with pytest.raises(CaseError) as refused:
+        accounts.change("li", liaison, read.version, "boss", NOW)
+    assert refused.value.code == "stale_version"
+    (event,) = (one for one in accounts.log() if one.what == "replaced")
+    assert (event.user_name, event.actor, event.detail) == ("li", "boss", "zhujian wang")
+    People(engine, BOOK).appoint("zhujian", "liaison", "li", NOW)
+    newest = [(one.actor, one.user_name, one.what) for one in accounts.log()[:2]]
+    assert newest == [(COMMAND_LINE, "li", "appointed"), (COMMAND_LINE, "wang", "replaced")]
+    engine.dispose()
+
+
 # --- the city's files
 
 
@@ -408,6 +458,13 @@ def test_a_year_is_loaded_as_announced(night: Night, admin: TestClient) -> None:
         ("2027-02-08", False, "休"),
         ("2027-02-14", True, "调休上班"),
     ]
+    newest = admin.get("/api/v1/admin/users-log").json()["items"][0]
+    assert (newest["actor"], newest["what"], newest["user_name"], newest["detail"]) == (
+        "admin",
+        "calendar",
+        "2027",
+        body["source"],
+    )
 
 
 @pytest.mark.parametrize(

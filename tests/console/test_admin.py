@@ -121,7 +121,7 @@ def test_whoever_is_disabled_is_asked_for_first_and_signed_out_then(
     admin.get_by_role("alertdialog").get_by_role("button", name="停用").click()
     expect(admin.get_by_role("button", name="启用 wangmin")).to_be_visible()
     expect(theirs.get_by_role("button", name="登录")).to_be_visible()
-    section(admin, "账号记录")
+    section(admin, "管理记录")
     expect(admin.get_by_role("row").nth(1)).to_contain_text("停用")
 
 

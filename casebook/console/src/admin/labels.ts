@@ -26,6 +26,9 @@ export const DONE: Readonly<Record<string, string>> = {
   enabled: '启用',
   reset: '重置密码',
   signed_out: '强制退出',
+  appointed: '任命',
+  replaced: '由他人接任',
+  calendar: '更换节假日表',
 }
 
 /** What each file of the city is about. */
