@@ -29,13 +29,19 @@ CONF = (
 Floats = npt.NDArray[np.float32]
 
 
-@cache
-def _mel_bank() -> Floats:
-    def mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        return 1127.0 * np.log(1.0 + np.asarray(hz, dtype=np.float64) / 700.0)
+def _mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    return 1127.0 * np.log(1.0 + np.asarray(hz, dtype=np.float64) / 700.0)
 
-    edges = np.linspace(mel(LOW_HZ), mel(HIGH_HZ), BINS + 2)
-    at = mel(np.arange(FFT // 2) * RATE / FFT)
+
+@cache
+def _mel_bank(tract: int) -> Floats:
+    edges = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), BINS + 2)
+    hz = np.arange(FFT // 2) * RATE / FFT * tract / 100
+    # Above the bend the scale is compressed or spread so that its end stays.
+    bend = min(3000.0, 3000.0 * tract / 100)
+    top = RATE / 2
+    hz = np.where(hz <= bend, hz, bend + (hz - bend) * (top - bend) / (top * tract / 100 - bend))
+    at = _mel(hz)
     left, middle, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     bank = np.minimum((at - left) / (middle - left), (right - at) / (right - middle)).clip(0)
     return np.concatenate([bank, np.zeros((BINS, 1))], axis=1).astype(np.float32)
@@ -46,14 +52,17 @@ def _window() -> Floats:
     return ((0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / (WINDOW - 1))) ** 0.85).astype(np.float32)
 
 
-def log_mel(audio: Floats) -> Floats:
-    """Samples at 8 kHz, full scale 1.0, to frames x 40: one frame each 10 ms, the first centred on sample 100."""
+def log_mel(audio: Floats, tract: int = 100) -> Floats:
+    """Samples at 8 kHz, full scale 1.0, to frames x 40: one frame each 10 ms, the first centred on sample 100.
+
+    `tract`: percent by which the formants, and what else the spectrum has, lie higher than they do.
+    """
     count = max(0, 1 + (len(audio) - WINDOW) // SHIFT)
     frames = np.lib.stride_tricks.sliding_window_view(audio * np.float32(_FULL_SCALE), WINDOW)[::SHIFT][:count]
     frames = frames - frames.mean(axis=1, keepdims=True)
     emphasised = frames - 0.97 * np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
     power = np.abs(np.fft.rfft(emphasised * _window(), FFT)) ** 2
-    energies = power.astype(np.float32) @ _mel_bank().T
+    energies = power.astype(np.float32) @ _mel_bank(tract).T
     return np.log(np.maximum(energies, np.finfo(np.float32).eps)).astype(np.float32)
 
 

@@ -2,9 +2,10 @@
 
     python -m transcription.model_recipe.train --speech SPEECH --out network.npz [--epochs 30] [--start network.pt]
 
-Every epoch hears each utterance anew: at another pace and pitch, in another room, over another telephone
-(channel.py), with stretches of time and frequency blanked. One output a 30 ms frame: one class for silence and each
-initial, two for each final (its first and its second half).
+Every epoch hears each utterance anew: at another pace and pitch, from another vocal tract, in another room, over
+another telephone (channel.py), with stretches of time and frequency blanked. One output a 30 ms frame: one class for
+silence and each initial, two for each final (its first and its second half). A phone that was too rare to have classes
+of its own when `network.pt` was made gets them, beginning as those that it shared.
 """
 
 from __future__ import annotations
@@ -103,9 +104,11 @@ def classes_of(counts: Counter[str]) -> dict[str, tuple[int, int]]:
 
 
 def load(
-    folder: Path, classes: dict[str, tuple[int, int]] | None
+    folder: Path, earlier: dict[str, tuple[int, int]] | None
 ) -> tuple[list[Utterance], dict[str, tuple[int, int]]]:
-    """All speech of a folder, without what shares text with the test; and the classes, chosen by it if not given."""
+    """All speech of a folder, without what shares text with the test; and the classes: by what is heard often enough
+    in it, and by what had its own before.
+    """
     reserved = Reserved()
     read = []
     for file in sorted(folder.glob("*.npz")):
@@ -114,10 +117,24 @@ def load(
                 read.append(
                     (data["audio"], [str(one) for one in data["phones"]], data["ends"].astype(np.int64) - AHEAD)
                 )
-    classes = classes or classes_of(Counter(phone for _, phones, _ in read for phone in phones))
+    counts = Counter(phone for _, phones, _ in read for phone in phones)
+    owners = Counter((earlier or {}).values())
+    for phone, pair in (earlier or {}).items():
+        if owners[pair] == 1:
+            counts[phone] += _RARE
+    classes = classes_of(counts)
     return [
         Utterance(audio, np.array([classes[phone] for phone in phones]), ends) for audio, phones, ends in read
     ], classes
+
+
+def carried_over(
+    state: dict[str, torch.Tensor], earlier: dict[str, tuple[int, int]], classes: dict[str, tuple[int, int]]
+) -> dict[str, torch.Tensor]:
+    """The weights with an output for each of `classes`: the one that its phone had."""
+    rows = {new: old for phone in PHONES for new, old in zip(classes[phone], earlier[phone], strict=True)}
+    order = torch.tensor([rows[n] for n in range(len(rows))])
+    return {**state, **{name: state[name][order] for name in ("out.weight", "out.bias")}}
 
 
 def targets(utterance: Utterance, frames: int, scale: float) -> Ints:
@@ -150,7 +167,7 @@ def hear(utterance: Utterance, other: Utterance, r: np.random.Generator) -> tupl
     audio = np.concatenate([np.zeros(pad[0], np.float32), audio, np.zeros(pad[1], np.float32)])
     shifted = Utterance(utterance.audio, utterance.classes, utterance.ends + int(pad[0] * percent / 100))
     audio = channel.degrade(audio + 1e-4 * r.standard_normal(len(audio)).astype(np.float32), _heard(other), r)
-    features = log_mel(audio)
+    features = log_mel(audio, int(r.integers(88, 113)))
     wanted = targets(shifted, len(features), 100 / percent)
     _spoil(features, r)
     return np.pad(features, ((MARGIN, MARGIN), (0, 0)), mode="edge"), wanted
@@ -241,7 +258,7 @@ def main() -> None:
     priors = np.bincount(labels[labels >= 0], minlength=size) + 1.0
     network = Network(size)
     if start:
-        network.load_state_dict(start["network"])
+        network.load_state_dict(carried_over(start["network"], start["classes"], classes))
     print(f"{sum(one.numel() for one in network.parameters()):,} parameters", flush=True)
     learner = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.01)
     warm = 0.05 * arguments.epochs
@@ -255,8 +272,10 @@ def main() -> None:
             pace = min(1.0, (done + 0.01) / warm) * max(0.02, 0.5 + 0.5 * np.cos(np.pi * done / arguments.epochs))
             for group in learner.param_groups:
                 group["lr"] = arguments.rate * pace
-            scores = _scores(network, inputs[at : at + BATCH], shift, gain)
-            loss = measure(scores, torch.from_numpy(outputs[at : at + BATCH].astype(np.int64)))
+            # Half the digits, where the processor is faster with those.
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                scores = _scores(network, inputs[at : at + BATCH], shift, gain)
+            loss = measure(scores.float(), torch.from_numpy(outputs[at : at + BATCH].astype(np.int64)))
             learner.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 2.0)
