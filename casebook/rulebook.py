@@ -125,6 +125,7 @@ class Deadlines(_Entry):
     reopens: int = 2
     archive_d: int = 30
     keep_callers_d: int = 3650
+    keep_recordings_d: int = 730
 
 
 class RoleRule(_Entry):

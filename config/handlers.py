@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -40,7 +41,7 @@ def handlers(hotline: Hotline) -> Mapping[str, Handler]:
         "transcribe": Transcription(settings),
         "notify": Notification(settings, CitizenPhones(hotline.engine, hotline.privacy)),
         "case_timer": CaseTimer(hotline.casework),
-        "nightly": Night(hotline.book),
+        "nightly": Night(hotline.book, settings.recordings_dir),
         "linkage": LinkageDelivery(settings),
     }
 
@@ -48,13 +49,14 @@ def handlers(hotline: Hotline) -> Mapping[str, Handler]:
 class Night:
     """The hotline's own work after midnight."""
 
-    def __init__(self, book: Rulebook) -> None:
+    def __init__(self, book: Rulebook, recordings: Path) -> None:
         self._book = book
+        self._recordings = recordings
 
     def __call__(self, payload: Mapping[str, Any]) -> Writes:
         """The writes."""
         day = date.fromisoformat(str(payload["day"]))
-        return lambda connection: run_night(connection, self._book, day, utc_now())
+        return lambda connection: run_night(connection, self._book, self._recordings, day, utc_now())
 
 
 class CaseTimer:

@@ -154,6 +154,8 @@ class VoicemailItemBody(_FromStore):
     started_at: datetime
     ended_at: datetime | None
     recording_id: str | None
+    sound_deleted: bool
+    """By age."""
     duration_ms: int
     transcript_text: str | None
     transcript_state: Literal["pending", "done", "rejected", "failed"]

@@ -148,7 +148,11 @@ recording = Table(
     Column("sha256", String(64), nullable=False),
     Column("kept", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # When its sound was deleted, by age.
+    Column("erased_at", UtcDateTime),
 )
+_HAS_SOUND = text("erased_at IS NULL")
+Index("ix_recording_created_at", recording.c.created_at, sqlite_where=_HAS_SOUND, postgresql_where=_HAS_SOUND)
 
 transcript = Table(
     "transcript",

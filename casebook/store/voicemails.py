@@ -102,6 +102,8 @@ class VoicemailItem:
     started_at: datetime
     ended_at: datetime | None
     recording_id: str | None
+    sound_deleted: bool
+    """By age."""
     duration_ms: int
     transcript_text: str | None
     transcript_state: str
@@ -377,6 +379,7 @@ def _items(now: datetime) -> Select[Any]:
             call.c.started_at,
             call.c.ended_at,
             recording.c.duration_ms,
+            recording.c.erased_at,
             transcript.c.text,
             transcript.c.words,
             transcript.c.confidence,
@@ -461,6 +464,7 @@ def _item(row: Row[Any], alerts: dict[int, list[AlertItem]]) -> dict[str, Any]:
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "recording_id": str(row.recording_id) if row.recording_id is not None else None,
+        "sound_deleted": row.erased_at is not None,
         "duration_ms": row.duration_ms,
         "transcript_text": row.text if row.error is None else None,
         "transcript_state": state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -18,13 +19,16 @@ from casebook.store.citizens import CitizenPhones
 from casebook.store.linkage import Incoming, Linkage
 from casebook.store.linkage_tables import linkage_message
 from casebook.store.nightly import plan_night, run_night
+from casebook.store.recordings import delete_old_sound
 from casebook.store.recounting import correct_year, read_days
-from casebook.store.schema import call, case_, outbox
+from casebook.store.schema import call, case_, outbox, recording
 from casebook.store.verify import verify_chains
 from casebook.tables import read_table
-from ivr.ports import NewCall, SessionRow
+from ivr.ports import KeptRecording, NewCall, SessionRow
 from tests.casebook.conftest import Desk
 from tests.casebook.play import AGENT, DISPATCHER, book
+
+NO_SOUNDS = Path("/nonexistent")
 
 
 def at(text: str) -> datetime:
@@ -58,7 +62,7 @@ def test_each_night_the_day_before_gets_its_anchor_and_the_next_night_is_planned
     desk.open()
     with desk.engine.begin() as connection:
         plan_night(connection, desk.now)
-        run_night(connection, book(), date(2026, 11, 23), desk.now + timedelta(days=1))
+        run_night(connection, book(), NO_SOUNDS, date(2026, 11, 23), desk.now + timedelta(days=1))
     with desk.engine.begin() as connection:
         assert connection.scalars(select(anchor.c.events)).all() == [1]
         runs = connection.scalars(select(outbox.c.run_at).where(outbox.c.kind == "nightly").order_by(outbox.c.id))
@@ -73,7 +77,7 @@ def test_a_caller_of_long_ago_is_forgotten_and_the_case_stays(desk: Desk) -> Non
     phones = CitizenPhones(desk.engine, desk.privacy)
     assert sorted(phones.values()) == ["+8613800000001", "+8613800000002"]
     with desk.engine.begin() as connection:
-        run_night(connection, book(), date(2036, 12, 1), desk.now + timedelta(days=3651))
+        run_night(connection, book(), NO_SOUNDS, date(2036, 12, 1), desk.now + timedelta(days=3651))
     assert list(phones.values()) == ["+8613800000002"]
     with desk.engine.begin() as connection:
         rows = connection.execute(select(citizen.c.phone_enc, citizen.c.name_enc).order_by(citizen.c.id)).all()
@@ -95,11 +99,57 @@ def test_a_forgotten_caller_s_number_is_gone_from_calls_and_from_messages_too(de
             hear_from(desk, f"{name}{n}", f"1380000000{n}")
     for _ in range(2):
         with desk.engine.begin() as connection:
-            run_night(connection, book(), date(2036, 12, 1), night)
+            run_night(connection, book(), NO_SOUNDS, date(2036, 12, 1), night)
         assert kept(desk) == {"old2", "new1", "new2"}
     with desk.engine.begin() as connection:
-        run_night(connection, book(), date(2046, 12, 1), night + timedelta(days=3651))
+        run_night(connection, book(), NO_SOUNDS, date(2046, 12, 1), night + timedelta(days=3651))
     assert kept(desk) == {"old2", "new2"}  # what came since the citizen was forgotten goes in its own time
+
+
+def test_old_sound_is_deleted_but_that_of_open_and_supervised_cases(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    outside = tmp_path / "outside.wav"
+    outside.write_bytes(b"RIFF")
+    over = {"closed_at": desk.now, "state": "CLOSED"}
+    fates: dict[str, dict[str, object]] = {
+        "over": over,
+        "no-case": {},
+        "open": {},
+        "supervised": {**over, "supervision": "DB2026-0001"},
+        "discarded": {"state": "DISCARDED"},
+        "over-later": {**over, "closed_at": desk.now + timedelta(days=1)},
+        "../outside": over,
+    }
+    calls = SqlCallStore(desk.engine, desk.privacy)
+    for n, (name, fate) in enumerate(fates.items(), 1):
+        path = f"{name}.wav"
+        (folder / path).write_bytes(b"RIFF")
+        with calls.transaction() as work:
+            work.create_call(NewCall(name, "asterisk", "", "12345", desk.now), SessionRow(name, "r", 0, 0, {}, ()))
+            work.save_recording(name, KeptRecording(path, 1000, 900, "0" * 64, True, 1), desk.now)
+        if name == "no-case":
+            continue
+        case_no = desk.open(n)
+        with desk.engine.begin() as connection:
+            recording_id = connection.scalar(select(recording.c.id).where(recording.c.path == path))
+            changed = {"recording_id": recording_id, **fate}
+            connection.execute(update(case_).where(case_.c.case_no == case_no).values(changed))
+
+    def delete(days: int) -> tuple[int, set[str]]:
+        with desk.engine.begin() as connection:
+            count = delete_old_sound(connection, folder, timedelta(days=730), desk.now + timedelta(days=days))
+            erased = set(connection.scalars(select(recording.c.path).where(recording.c.erased_at.is_not(None))))
+        left = {one.name for one in folder.iterdir()}
+        assert left == {f"{name}.wav" for name in fates if not name.startswith("..")} - erased
+        return count, {one.removesuffix(".wav") for one in erased}
+
+    assert delete(729) == (0, set())
+    (folder / "over.wav").unlink()  # deleted by a night that was cut off before it could say so
+    assert delete(730) == (4, {"over", "no-case", "discarded", "../outside"})
+    assert delete(730) == (0, {"over", "no-case", "discarded", "../outside"})
+    assert delete(731)[1] == {"over", "no-case", "discarded", "../outside", "over-later"}
+    assert outside.exists()
 
 
 def hear_from(desk: Desk, name: str, number: str) -> None:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, Route, expect
+from sqlalchemy import update
 
+from casebook.store.schema import recording
 from tests.api.night import NUMBER, PASSWORD, REVIEWER, SHOWN_NUMBER, minutes_ago
 from tests.console.conftest import Desk, shot, sign_in
 
@@ -99,6 +101,18 @@ def test_the_list_tells_time_number_demand_length_and_words_of_each_voicemail(de
     expect(row(page, withheld)).to_contain_text("未选类型")
     assert NUMBER not in page.content()
     shot(page, "list")
+
+
+def test_sound_that_was_deleted_by_age_is_said_to_be(desk: Desk, page: Page) -> None:
+    complaint = a_night(desk)[2]
+    with desk.night.engine.begin() as connection:
+        connection.execute(update(recording).values(erased_at=minutes_ago(1)))
+    sign_in(page, desk)
+    open_case(page, complaint)
+    expect(page.get_by_text("录音已过保存期限，已经删除；文字还在。")).to_be_visible()
+    expect(page.get_by_role("article").get_by_text(TEXT)).to_be_visible()
+    expect(page.get_by_role("group", name="录音播放")).to_have_count(0)
+    shot(page, "sound-deleted")
 
 
 def test_a_new_voicemail_and_its_transcript_appear_without_a_reload(desk: Desk, page: Page) -> None:

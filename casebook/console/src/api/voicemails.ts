@@ -12,6 +12,8 @@ export interface VoicemailItem {
   started_at: string
   ended_at: string | null
   recording_id: string | null
+  /** By age. */
+  sound_deleted: boolean
   duration_ms: number
   transcript_text: string | null
   transcript_state: TranscriptState
