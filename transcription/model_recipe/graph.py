@@ -14,6 +14,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,24 @@ PAUSE = 1.2
 """Cost of a pause after a word."""
 WORD = 0.0
 """Cost of a word, against falling apart into short ones."""
-SPOKEN_AS = {"幺": ("yao1",), "一": ("yi1",), "嗯": ("en1",), "呃": ("e4",)}
+SPOKEN_AS = {"幺": ("yao1",), "嗯": ("en1",), "呃": ("e4",)}
+_CHANGING = {"一": "124", "不": "42"}
+"""The tones of characters that go by what follows, also where that is another word."""
 
 
 def pronunciations(word: str) -> list[tuple[str, ...]]:
-    """A word's phones."""
-    pinyin = SPOKEN_AS.get(word) or reading(word)
-    return [tuple(phone for syllable in pinyin for phone in phones(syllable))] if len(pinyin) == len(word) else []
+    """A word's phones, in each way it is spoken: with the sandhi of its third tones and without."""
+    spoken = SPOKEN_AS.get(word)
+    read = {spoken} if spoken else {reading(word), reading(word, sandhi=False)}
+    read = {way for one in read if len(one) == len(word) for way in product(*map(_tones, word, one, (*one[1:], "")))}
+    return sorted({tuple(phone for syllable in one for phone in phones(syllable)) for one in read})
+
+
+def _tones(character: str, syllable: str, following: str) -> set[str]:
+    """The forms of a syllable in a word."""
+    if character in _CHANGING:
+        return {syllable[:-1] + tone for tone in _CHANGING[character]}
+    return {syllable, syllable[:-1] + "2"} if syllable[-1] == following[-1:] == "3" else {syllable}
 
 
 def tree(words: dict[str, int], transitions: Transitions) -> Iterator[str]:

@@ -57,6 +57,6 @@ def phones(pinyin: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=200_000)
-def reading(word: str) -> tuple[str, ...]:
+def reading(word: str, *, sandhi: bool = True) -> tuple[str, ...]:
     """A word's syllables in pinyin with tones as they are spoken (sandhi within the word; 5 is the neutral tone)."""
-    return tuple(lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True, errors="ignore"))
+    return tuple(lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=sandhi, errors="ignore"))
