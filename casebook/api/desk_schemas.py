@@ -113,6 +113,8 @@ class CallbackBody(_FromStore):
     created_at: datetime
     updated_at: datetime
     claimed_by: str | None
+    note: str
+    """What whoever asked for it wants to know."""
 
 
 class CallbackListBody(BaseModel):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from casebook.errors import CaseError
@@ -138,7 +138,10 @@ class Reviews:
             return  # The same request twice at the same moment: the other one has kept it.
 
     def ask_call_back(self, case_no: str, note: str) -> None:
-        """Have an agent call the caller back, once. Raises CaseError not_found, guard for a withheld number."""
+        """Have an agent call the caller back, once; the task says what to ask about each of the caller's voicemails.
+
+        Raises CaseError not_found, guard for a withheld number.
+        """
         now = self._clock()
         with self._engine.begin() as connection:
             row = connection.execute(
@@ -151,10 +154,11 @@ class Reviews:
             if not book(connection, row.call_id, "requested", now):
                 raise CaseError("guard", "来电没有显示号码，不能回拨。")
             words = "：".join(word for word in (f"核实留言 {case_no}", note) if word)
+            before = callback_task.c.note
             connection.execute(
                 update(callback_task)
-                .where(callback_task.c.ani_hmac == row.ani_hmac, CALLBACK_OPEN, callback_task.c.note == "")
-                .values(note=words)
+                .where(callback_task.c.ani_hmac == row.ani_hmac, CALLBACK_OPEN, ~before.contains(case_no))
+                .values(note=case((before == "", words), else_=before + "；" + words))
             )
 
 

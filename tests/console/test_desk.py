@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.sync_api import Page, Route, expect
+from sqlalchemy import update
 
 from call_router.ami import Ami
 from call_router.desk import Desk
@@ -26,6 +27,7 @@ from casebook.store.desk import DeskLog
 from casebook.store.desk_calls import DeskCalls
 from casebook.store.legs import Legs
 from casebook.store.presence import Presence
+from casebook.store.router_tables import callback_task
 from ivr.ports import NewCall
 from tests.api.night import PASSWORD, Night, minutes_ago
 from tests.conftest import free_port
@@ -214,12 +216,15 @@ def test_a_call_back_says_when_the_pbx_is_away_and_stays(room: Room, page: Page)
         new = NewCall("a-9.1", "asterisk", NUMBER, "12345", minutes_ago(9))
         insert_call(connection, room.night.calls.privacy, new, "abandoned")
         assert book(connection, "a-9.1", "abandoned", minutes_ago(8))
+        connection.execute(update(callback_task).values(note="核实留言 LYG20261126000001：地址没听清"))
     sign_in(page, room)
     page.get_by_role("button", name="签入").click()
     callbacks = page.get_by_role("region", name="回拨")
     callbacks.get_by_role("button", name="回拨").click()
     expect(callbacks.get_by_text("电话系统暂时联系不上")).to_be_visible()
     expect(callbacks.get_by_text("排队中放弃")).to_be_visible()
+    expect(callbacks.get_by_text("地址没听清")).to_be_visible()
+    shot(page, "desk-call-back")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -148,6 +148,15 @@ def test_a_caller_who_is_called_back_comes_after_what_can_be_decided(house: Hous
     assert [tuple(task) for task in tasks] == [("requested", 1, f"核实留言 {first}：地址没听清")]
 
 
+def test_one_call_back_says_what_to_ask_about_each_voicemail_of_a_caller(house: House) -> None:
+    first, second = house.voicemail(ani="13851230001"), house.voicemail(ani="13851230001")
+    for case_no, note in ((first, "地址没听清"), (second, ""), (first, "地址没听清")):
+        house.reviews.ask_call_back(case_no, note)
+    with house.engine.connect() as connection:
+        notes = connection.scalars(select(callback_task.c.note)).all()
+    assert notes == [f"核实留言 {first}：地址没听清；核实留言 {second}"]
+
+
 def test_a_withheld_number_cannot_be_called_back(house: House) -> None:
     case_no = house.voicemail(ani="")
     with pytest.raises(CaseError, match="没有显示号码"):

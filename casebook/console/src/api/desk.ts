@@ -60,6 +60,8 @@ export interface CallbackTask {
   attempts: number
   created_at: string
   claimed_by: string | null
+  /** What whoever asked for it wants to know. */
+  note: string
 }
 
 export interface NewCase {
