@@ -31,7 +31,7 @@ from casebook.indicators.definitions import INDICATORS
 from casebook.indicators.periods import Period, period_of
 from casebook.indicators.scoring import CLASSES, class_of
 from casebook.rulebook import city_day
-from casebook.store.indicators import Attention
+from casebook.store.attention import Attention
 from casebook.store.statistics import Statistics, UnitFigures, UnitTable
 from casebook.store.users import User
 from casebook.tables import write_csv, write_xlsx

@@ -21,15 +21,13 @@ from casebook.indicators.hot import Hot, change
 from casebook.indicators.periods import Period, before, so_far, year_before
 from casebook.indicators.scoring import CLASSES, Score, class_of, score, standard_rank
 from casebook.rulebook import Rulebook, Unit, city_day
+from casebook.store.attention import Attention, AttentionLine, attention
 from casebook.store.calendar import Days
 from casebook.store.casework_schema import anchor
 from casebook.store.engine import snapshot
 from casebook.store.indicators import (
-    Attention,
-    AttentionLine,
     GroupFound,
     answer_counts,
-    attention,
     case_counts,
     days_counts,
     group_alarms,
