@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from casebook.hashchain import GENESIS, canonical, digest
+from casebook.rights import hidden_payload
 from casebook.store.schema import event
 
 
@@ -78,3 +81,23 @@ def body_of(case_no: str, row: Any) -> dict[str, Any]:
     """What an event's digest was taken over."""
     names = ("seq", "type", "actor", "at", "from_state", "to_state", "payload")
     return {"case_no": case_no, **{name: getattr(row, name) for name in names}}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """An event of a case's history."""
+
+    seq: int
+    type: str
+    actor: str
+    at: datetime
+    from_state: str
+    to_state: str
+    payload: dict[str, Any]
+
+
+def read_history(row: Row[Any], *, internal: bool) -> HistoryEvent:
+    """A row of the table of events, for a reader who may see `internal` notes, or may not."""
+    payload = hidden_payload(json.loads(row.payload), internal=internal)
+    at = datetime.fromisoformat(row.at)
+    return HistoryEvent(row.seq, row.type, row.actor, at, row.from_state, row.to_state, payload)

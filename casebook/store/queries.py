@@ -28,10 +28,9 @@ from casebook.store.calendar import Days
 from casebook.store.casework_schema import attachment, citizen, order_
 from casebook.store.cursors import make_cursor, read_cursor
 from casebook.store.engine import reading
-from casebook.store.history import body_of
+from casebook.store.history import HistoryEvent, body_of, read_history
 from casebook.store.records import ORDER_COLUMNS, load_orders, read_case, read_order, select_case
 from casebook.store.schema import access_log, case_, event, user_
-from casebook.store.voicemails import HistoryEvent, read_history
 
 _INTAKE = (states.DRAFT, states.REGISTERED, states.DISCARDED)
 _SHOWN = 10

@@ -9,18 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import (
-    ColumnElement,
     Engine,
-    Row,
-    Select,
-    String,
-    and_,
-    case,
-    cast,
-    func,
     insert,
     literal,
-    or_,
     select,
     tuple_,
 )
@@ -31,22 +22,18 @@ from casebook.handling import commands as do
 from casebook.handling.record import whole_ms
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy
-from casebook.rights import hidden_payload
 from casebook.roles import BACK_OFFICE, Actor
 from casebook.states import DRAFT
 from casebook.store.alerts import AlertItem, alerts_of
 from casebook.store.casework import Casework
 from casebook.store.cursors import make_cursor, make_place_cursor, read_cursor, read_place_cursor
 from casebook.store.engine import reading
-from casebook.store.history import body_of
+from casebook.store.history import HistoryEvent, body_of, read_history
 from casebook.store.review_tables import review_claim, transcript_correction
-from casebook.store.reviews import Claim, Reviews, read_claim
-from casebook.store.router_tables import CALLBACK_STATES, callback_task
-from casebook.store.schema import access_log, alert, call, case_, event, outbox, recording, transcript, user_
-from casebook.store.transcripts import is_newest
+from casebook.store.reviews import Claim, Reviews
+from casebook.store.schema import access_log, call, case_, event, recording
+from casebook.store.voicemail_rows import WAITING, item_values, lines, place_in_review
 
-UNSURE_BELOW = 0.6
-"""The confidence of a text, 0 to 1, below which a voicemail is listened to before others."""
 _TRIED = 20
 Order = Literal["newest", "worst"]
 
@@ -75,19 +62,6 @@ class Suggestion:
     start_ms: int
     end_ms: int
     confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEvent:
-    """An event of a case's history."""
-
-    seq: int
-    type: str
-    actor: str
-    at: datetime
-    from_state: str
-    to_state: str
-    payload: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +162,9 @@ class Voicemails:
     ) -> Page:
         """Voicemails whose call began in [since, until). Raises CaseError bad_value for a cursor that is none.
 
-        `worst`: what waits before what is decided, and by `_place` among what waits.
+        `worst`: what waits before what is decided, and by `place_in_review` among what waits.
         """
-        statement = _items(self._clock()).limit(limit + 1)
+        statement = lines(self._clock()).limit(limit + 1)
         if since is not None:
             statement = statement.where(call.c.started_at >= since)
         if until is not None:
@@ -198,7 +172,7 @@ class Voicemails:
         if state is not None:
             statement = statement.where(case_.c.state == state)
         if order == "worst":
-            place = _place()
+            place = place_in_review()
             statement = statement.add_columns(*place).order_by(*place)
             if cursor is not None:
                 statement = statement.where(
@@ -212,12 +186,12 @@ class Voicemails:
             rows = connection.execute(statement).all()
             shown, more = rows[:limit], len(rows) > limit
             alerts = alerts_of(connection, [row.id for row in shown])
-            waiting = connection.execute(_WAITING).scalar_one()
-        items = [VoicemailItem(**_item(row, alerts)) for row in shown]
+            waiting = connection.execute(WAITING).scalar_one()
+        items = [VoicemailItem(**item_values(row, alerts)) for row in shown]
         if not more:
             return Page(items, None, waiting)
         last = shown[-1]
-        behind = make_place_cursor(last[-len(_place()) :]) if order == "worst" else make_cursor(last.id)
+        behind = make_place_cursor(last[-len(place_in_review()) :]) if order == "worst" else make_cursor(last.id)
         return Page(items, behind, waiting)
 
     def next(self, reviewer: str, skip: Sequence[str] = ()) -> str | None:
@@ -241,10 +215,10 @@ class Voicemails:
             review_claim.c.expires_at > now, review_claim.c.reviewer != reviewer
         )
         statement = (
-            _items(now)
+            lines(now)
             .with_only_columns(case_.c.case_no)
             .where(case_.c.state == DRAFT, case_.c.id.not_in(held), case_.c.case_no.not_in(skip))
-            .order_by(*_place())
+            .order_by(*place_in_review())
             .limit(_TRIED)
         )
         with reading(self._engine) as connection:
@@ -253,7 +227,7 @@ class Voicemails:
     def get(self, case_no: str, *, internal: bool = False) -> VoicemailDetail:
         """One voicemail; internal notes of its history only with `internal`. Raises CaseError not_found."""
         with reading(self._engine) as connection:
-            row = connection.execute(_items(self._clock()).where(case_.c.case_no == case_no)).first()
+            row = connection.execute(lines(self._clock()).where(case_.c.case_no == case_no)).first()
             if row is None:
                 raise CaseError("not_found", "没有这个编号的留言。")
             events = connection.execute(select(event).where(event.c.case_id == row.id).order_by(event.c.seq)).all()
@@ -270,7 +244,7 @@ class Voicemails:
             ).first()
         chain = ((body_of(case_no, one), one.prev_hash, one.hash) for one in events)
         return VoicemailDetail(
-            **_item(row, alerts),
+            **item_values(row, alerts),
             words=tuple(Word(**word) for word in json.loads(row.words or "[]")),
             heard=row.heard,
             engine=row.engine,
@@ -363,127 +337,3 @@ class Voicemails:
                 select(recording.c.path).where(recording.c.id == int(recording_id))
             ).scalar_one_or_none()
         return path
-
-
-_WAITING = select(func.count()).where(case_.c.channel == "voicemail", case_.c.state == DRAFT)
-
-
-def _items(now: datetime) -> Select[Any]:
-    claimed = and_(review_claim.c.case_id == case_.c.id, review_claim.c.expires_at > now)
-    # As the index of open tasks has it: at most one a number.
-    called_back = and_(callback_task.c.ani_hmac == call.c.ani_hmac, callback_task.c.state.in_(CALLBACK_STATES))
-    return (
-        select(
-            case_,
-            call.c.ani_masked,
-            call.c.started_at,
-            call.c.ended_at,
-            recording.c.duration_ms,
-            recording.c.erased_at,
-            transcript.c.text,
-            transcript.c.words,
-            transcript.c.confidence,
-            transcript.c.error,
-            transcript.c.heard,
-            transcript.c.engine,
-            transcript.c.model,
-            transcript.c.quality,
-            transcript.c.suggestions,
-            outbox.c.state.label("job_state"),
-            review_claim.c.reviewer,
-            review_claim.c.expires_at,
-            user_.c.display_name.label("reviewer_name"),
-            callback_task.c.id.label("callback_id"),
-        )
-        .join(call, call.c.call_id == case_.c.call_id)
-        .join(recording, recording.c.id == case_.c.recording_id)
-        .outerjoin(transcript, is_newest(recording.c.id))
-        .outerjoin(outbox, or_(outbox.c.key == _transcribe_key(), and_(outbox.c.key == _fetch_key(), _gave_up)))
-        .outerjoin(review_claim, claimed)
-        .outerjoin(user_, user_.c.name == review_claim.c.reviewer)
-        .outerjoin(callback_task, called_back)
-        .where(case_.c.channel == "voicemail")
-    )
-
-
-def _place() -> tuple[ColumnElement[int], ...]:
-    """Where a voicemail stands in the order of the review; the smallest first, no two alike.
-
-    What waits before what is decided. Then what has an emergency that nobody has answered, then a risk. Then what the
-    machine could not hear well, what it could, what it is still listening to, and callers who are called back first.
-    Then who waits longest; of what is decided, the newest.
-    """
-    waits = case_.c.state == DRAFT
-    severity = case((alert.c.severity == "emergency", 2), else_=1)
-    danger = (
-        select(func.coalesce(func.max(severity), 0))
-        .where(alert.c.case_id == case_.c.id, alert.c.acknowledged_at.is_(None))
-        .correlate(case_)
-        .scalar_subquery()
-    )
-    heard = case(
-        (callback_task.c.id.is_not(None), 3),
-        (or_(transcript.c.error.is_not(None), transcript.c.confidence < UNSURE_BELOW), 0),
-        (transcript.c.text.is_not(None), 1),
-        (outbox.c.state == "dead", 0),
-        else_=2,
-    )
-    return (
-        case((waits, 0), else_=1).label("place_state"),
-        case((waits, -danger), else_=0).label("place_danger"),
-        case((waits, heard), else_=0).label("place_heard"),
-        case((waits, case_.c.id), else_=-case_.c.id).label("place_id"),
-    )
-
-
-def _transcribe_key() -> Any:
-    return literal("transcribe:") + cast(recording.c.id, String)
-
-
-def _fetch_key() -> Any:
-    """The job that must bring a recording before it can be transcribed; of interest once it has given up."""
-    return literal("fetch:") + recording.c.path
-
-
-_gave_up = outbox.c.state == "dead"
-
-
-def _item(row: Row[Any], alerts: dict[int, list[AlertItem]]) -> dict[str, Any]:
-    if row.error is not None:
-        state = "rejected"
-    elif row.text is not None:
-        state = "done"
-    else:
-        state = "failed" if row.job_state == "dead" else "pending"
-    return {
-        "case_no": row.case_no,
-        "state": row.state,
-        "demand": row.demand,
-        "call_id": row.call_id,
-        "masked_number": row.ani_masked,
-        "started_at": row.started_at,
-        "ended_at": row.ended_at,
-        "recording_id": str(row.recording_id) if row.recording_id is not None else None,
-        "sound_deleted": row.erased_at is not None,
-        "duration_ms": row.duration_ms,
-        "transcript_text": row.text if row.error is None else None,
-        "transcript_state": state,
-        "transcript_error": row.error,
-        "transcript_confidence": row.confidence,
-        "title": row.title,
-        "body": row.body,
-        "version": row.version,
-        "matter": row.matter,
-        "region": row.region,
-        "place": row.place,
-        "alerts": tuple(alerts.get(row.id, ())),
-        "claim": read_claim(row.reviewer, row.reviewer_name, row.expires_at) if row.state == DRAFT else None,
-        "call_back": row.callback_id is not None,
-    }
-
-
-def read_history(row: Row[Any], *, internal: bool) -> HistoryEvent:
-    """A row of the table of events, for a reader who may see `internal` notes, or may not."""
-    payload = hidden_payload(json.loads(row.payload), internal=internal)
-    at = datetime.fromisoformat(row.at)
-    return HistoryEvent(row.seq, row.type, row.actor, at, row.from_state, row.to_state, payload)
