@@ -35,7 +35,10 @@ MARGIN = FIRST_CONTEXT + STRIDE * LAYERS
 CHUNK = 80
 BATCH = 8
 AHEAD = 360
-"""Kokoro's sound is 45 ms ahead of the durations that it gives: there the high frequencies lie on the fricatives."""
+"""Kokoro's sound is 45 ms ahead of the durations that it gives: there the high frequencies lie on the fricatives.
+
+A first network made with them finds the phones' own places (align.py).
+"""
 _RARE = 12
 _HELD_BACK = 40
 
@@ -44,7 +47,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass
 class Utterance:
-    """audio: int16 at 8 kHz. classes: (first half, second half) of each phone. ends: the sample where each ends."""
+    """audio: int16 at 8 kHz. classes: one after another, two for a final. ends: the sample where each ends."""
 
     audio: npt.NDArray[np.int16]
     classes: Ints
@@ -114,8 +117,9 @@ def load(
     for file in sorted(folder.glob("*.npz")):
         with np.load(file) as data:
             if reserved.found_in(str(data["text"])) is None:
+                names = [str(one) for one in data["phones"]]
                 read.append(
-                    (data["audio"], [str(one) for one in data["phones"]], data["ends"].astype(np.int64) - AHEAD)
+                    (data["audio"], names, data["aligned"] if "aligned" in data else in_halves(names, data["ends"]))
                 )
     counts = Counter(phone for _, phones, _ in read for phone in phones)
     owners = Counter((earlier or {}).values())
@@ -123,9 +127,21 @@ def load(
         if owners[pair] == 1:
             counts[phone] += _RARE
     classes = classes_of(counts)
-    return [
-        Utterance(audio, np.array([classes[phone] for phone in phones]), ends) for audio, phones, ends in read
-    ], classes
+    return [Utterance(audio, classes_in_order(phones, classes), ends) for audio, phones, ends in read], classes
+
+
+def in_halves(phones: list[str], ends: npt.NDArray[Any]) -> Ints:
+    """Where each class of an utterance ends, by the voice's own word: a final changes its class in the middle."""
+    begin, found = 0.0, []
+    for phone, end in zip(phones, ends.astype(np.int64) - AHEAD, strict=True):
+        found += [(begin + end) / 2, end] if phone in FINALS else [end]
+        begin = end
+    return np.array(found, dtype=np.int64)
+
+
+def classes_in_order(phones: list[str], classes: dict[str, tuple[int, int]]) -> Ints:
+    """The classes of an utterance, one after another."""
+    return np.array([one for phone in phones for one in (classes[phone] if phone in FINALS else classes[phone][:1])])
 
 
 def carried_over(
@@ -141,9 +157,7 @@ def targets(utterance: Utterance, frames: int, scale: float) -> Ints:
     """The class at each output frame; `scale` is how much longer the sound became."""
     centres = (np.arange(0, frames, STRIDE) * SHIFT + WINDOW // 2) / scale
     at = np.searchsorted(utterance.ends, centres, side="right").clip(0, len(utterance.ends) - 1)
-    begins = np.concatenate([[0], utterance.ends[:-1]])
-    later = centres > (begins[at] + utterance.ends[at]) / 2
-    return utterance.classes[at, later.astype(int)]
+    return utterance.classes[at]
 
 
 def _spoil(features: npt.NDArray[np.float32], r: np.random.Generator) -> None:
