@@ -18,7 +18,7 @@ import torch
 
 from transcription.model_recipe.channel import level
 from transcription.model_recipe.features import RATE, SHIFT, STRIDE, WINDOW, log_mel
-from transcription.model_recipe.train import MARGIN, Ints, Network, classes_in_order, in_halves
+from transcription.model_recipe.train import MARGIN, Ints, Network, classes_in_order, in_halves, restored
 
 AROUND = RATE // 10
 _DBFS = -22
@@ -77,9 +77,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = torch.load(arguments.network)
-    network = Network(1 + max(max(pair) for pair in start["classes"].values()))
-    network.load_state_dict(start["network"])
-    network.eval()
+    network = restored(start["network"]).eval()
     files = sorted(arguments.speech.glob("*.npz"))
     read = {}
     share = np.ones(network.out.out_channels)

@@ -29,11 +29,11 @@ from transcription.model_recipe.features import BINS, FIRST_CONTEXT, RATE, SHIFT
 from transcription.model_recipe.phones import FINALS, INITIALS, PHONES, SILENCE
 from transcription.model_recipe.texts import Reserved
 
-WIDTH, NARROW, LAYERS = 384, 96, 8
+WIDTH, NARROW, LAYERS = 512, 128, 8
 MARGIN = FIRST_CONTEXT + STRIDE * LAYERS
 """Input frames on each side of the frame that an output is for."""
 CHUNK = 80
-BATCH = 8
+BATCH = 16
 AHEAD = 360
 """Kokoro's sound is 45 ms ahead of the durations that it gives: there the high frequencies lie on the fricatives.
 
@@ -57,27 +57,27 @@ class Utterance:
 class Factored(nn.Module):
     """Two frames to few numbers, two of those to many: a TDNN-F layer with a way around it."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int, narrow: int) -> None:
         super().__init__()
-        self.down = nn.Conv1d(WIDTH, NARROW, 2, bias=False)
-        self.up = nn.Conv1d(NARROW, WIDTH, 2)
-        self.norm = nn.BatchNorm1d(WIDTH)
+        self.down = nn.Conv1d(width, narrow, 2, bias=False)
+        self.up = nn.Conv1d(narrow, width, 2)
+        self.norm = nn.BatchNorm1d(width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, WIDTH, t) to (batch, WIDTH, t - 2)."""
+        """(batch, width, t) to (batch, width, t - 2)."""
         return torch.relu(self.norm(self.up(self.down(x)))) + SKIP * x[:, :, 1:-1]
 
 
 class Network(nn.Module):
     """(batch, BINS, frames) of normalised log-mel to (batch, classes, outputs)."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, width: int = WIDTH, narrow: int = NARROW) -> None:
         super().__init__()
-        self.first = nn.Conv1d(BINS, WIDTH, 2 * FIRST_CONTEXT + 1, stride=STRIDE)
-        self.norm = nn.BatchNorm1d(WIDTH)
-        self.layers = nn.ModuleList(Factored() for _ in range(LAYERS))
+        self.first = nn.Conv1d(BINS, width, 2 * FIRST_CONTEXT + 1, stride=STRIDE)
+        self.norm = nn.BatchNorm1d(width)
+        self.layers = nn.ModuleList(Factored(width, narrow) for _ in range(LAYERS))
         self.drop = nn.Dropout(0.1)
-        self.last = nn.Conv1d(WIDTH, 192, 1, bias=False)
+        self.last = nn.Conv1d(width, 192, 1, bias=False)
         self.out = nn.Conv1d(192, classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -86,6 +86,14 @@ class Network(nn.Module):
         for layer in self.layers:
             x = self.drop(layer(x))
         return self.out(self.last(x))
+
+
+def restored(state: dict[str, torch.Tensor]) -> Network:
+    """The network that these weights are of."""
+    width, narrow, _ = state["layers.0.up.weight"].shape
+    network = Network(len(state["out.bias"]), width, narrow)
+    network.load_state_dict(state)
+    return network
 
 
 def classes_of(counts: Counter[str]) -> dict[str, tuple[int, int]]:
@@ -270,9 +278,7 @@ def main() -> None:
     columns = (torch.from_numpy(one)[:, None] for one in (seen.mean(axis=0), 1 / seen.std(axis=0)))
     shift, gain = start.get("norm") or tuple(columns)
     priors = np.bincount(labels[labels >= 0], minlength=size) + 1.0
-    network = Network(size)
-    if start:
-        network.load_state_dict(carried_over(start["network"], start["classes"], classes))
+    network = restored(carried_over(start["network"], start["classes"], classes)) if start else Network(size)
     print(f"{sum(one.numel() for one in network.parameters()):,} parameters", flush=True)
     learner = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.01)
     warm = 0.05 * arguments.epochs

@@ -28,7 +28,7 @@ from transcription.model_recipe.speak import HELD_OUT, Speakers
 from transcription.model_recipe.texts import VOICEMAILS, fill, tuning
 from transcription.model_recipe.voice import Synthesiser
 
-TUNING_COUNT = 40
+TUNING_COUNT = 50
 Style = npt.NDArray[np.float32]
 
 
@@ -67,7 +67,8 @@ def main() -> None:
         return
     r = random.Random(0)
     speakers = Speakers(arguments.voices, r)
-    texts = [(f"t{n:02d}", fill(sentence, r)) for n, sentence in enumerate(tuning()[:TUNING_COUNT])]
+    spread = tuning()[:: len(tuning()) // TUNING_COUNT][:TUNING_COUNT]
+    texts = [(f"t{n:02d}", fill(sentence, r)) for n, sentence in enumerate(spread)]
     arguments.tuning.mkdir(parents=True, exist_ok=True)
     lines = ["id\ttext", *(f"{name}\t{text}" for name, text in texts)]
     (arguments.tuning / "transcripts.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
