@@ -124,8 +124,8 @@ class Deadlines(_Entry):
     reopen_d: int = 15
     reopens: int = 2
     archive_d: int = 30
-    keep_callers_d: int = 3650
-    keep_recordings_d: int = 730
+    keep_callers_d: int = Field(3650, ge=30, le=36500)
+    keep_recordings_d: int = Field(730, ge=30, le=36500)
 
 
 class RoleRule(_Entry):

@@ -5,19 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import Connection
 
 from casebook.notifier import Message
-from casebook.rulebook import Rulebook
 from casebook.store.alerts import FoundAlarm, raise_alerts
 from casebook.store.casework import Casework
 from casebook.store.citizens import CitizenPhones
 from casebook.store.nightly import run_night
+from casebook.store.recordings import delete_old_sound
 from casebook.store.timer_jobs import run_timer
 from casebook.store.transcripts import save_transcript
 from config.city_words import load_reader
@@ -33,6 +34,8 @@ from transcription.engine import Transcriber
 from transcription.model import ModelMissing
 from transcription.reading import Reading
 
+_LOG = structlog.get_logger()
+
 
 def handlers(hotline: Hotline) -> Mapping[str, Handler]:
     """The handlers of this installation. Raises the error of a city's file that is wrong."""
@@ -41,7 +44,7 @@ def handlers(hotline: Hotline) -> Mapping[str, Handler]:
         "transcribe": Transcription(settings),
         "notify": Notification(settings, CitizenPhones(hotline.engine, hotline.privacy)),
         "case_timer": CaseTimer(hotline.casework),
-        "nightly": Night(hotline.book, settings.recordings_dir),
+        "nightly": Night(hotline, settings.recordings_dir),
         "linkage": LinkageDelivery(settings),
     }
 
@@ -49,14 +52,18 @@ def handlers(hotline: Hotline) -> Mapping[str, Handler]:
 class Night:
     """The hotline's own work after midnight."""
 
-    def __init__(self, book: Rulebook, recordings: Path) -> None:
-        self._book = book
+    def __init__(self, hotline: Hotline, recordings: Path) -> None:
+        self._hotline = hotline
         self._recordings = recordings
 
     def __call__(self, payload: Mapping[str, Any]) -> Writes:
-        """The writes."""
-        day = date.fromisoformat(str(payload["day"]))
-        return lambda connection: run_night(connection, self._book, self._recordings, day, utc_now())
+        """Delete old sound, which is done again without harm; the writes of the rest."""
+        day, book = date.fromisoformat(str(payload["day"])), self._hotline.book
+        keep = timedelta(days=book.deadlines.keep_recordings_d)
+        deleted = delete_old_sound(self._hotline.engine, self._recordings, keep, utc_now())
+        if deleted:
+            _LOG.info("old recordings deleted", count=deleted)
+        return lambda connection: run_night(connection, book, day, utc_now())
 
 
 class CaseTimer:

@@ -94,17 +94,17 @@ class Accounts:
             return [AccountEvent(*row) for row in rows]
 
     def add(self, name: str, profile: Profile, actor: str, now: datetime) -> str:
-        """Add a person; the one-time password, told once. Raises CaseError bad_value, name_taken."""
+        """Add a person; the one-time password, told once. Raises CaseError bad_value, name_taken, stale_version."""
         self._check(profile, now)
         password = _one_time_password()
         values = {"name": name, "failures": 0, "must_change": True, "password_hash": self._users.hashed(password)}
-        try:
-            with self._engine.begin() as connection:
+        with self._changing() as connection:
+            try:
                 connection.execute(insert(user_).values(**values, **_columns(profile)))
-                self._follow(connection, name, profile, actor, now)
-                note(connection, now, actor, name, "added", _words(profile))
-        except IntegrityError as error:
-            raise CaseError("name_taken", "这个用户名已经有人使用。") from error
+            except IntegrityError as error:
+                raise CaseError("name_taken", "这个用户名已经有人使用。") from error
+            self._follow(connection, name, profile, actor, now)
+            note(connection, now, actor, name, "added", _words(profile))
         return password
 
     def change(self, name: str, profile: Profile, version: int, actor: str, now: datetime) -> None:

@@ -1,11 +1,8 @@
-"""What the hotline does by itself after midnight: the anchor of the day before, forgetting callers of long ago, and
-deleting the sound of old recordings.
-"""
+"""What the hotline does by itself after midnight: the anchor of the day before, and forgetting callers of long ago."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -13,7 +10,6 @@ from casebook.calendar import end_of_day
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.cases import add_effect
 from casebook.store.citizens import forget_callers
-from casebook.store.recordings import delete_old_sound
 from casebook.store.verify import make_anchor
 
 JOB = "nightly"
@@ -27,9 +23,8 @@ def plan_night(connection: Connection, now: datetime) -> None:
     add_effect(connection, JOB, f"{JOB}:{day}", {"day": day.isoformat()}, end_of_day(day) + _SETTLED)
 
 
-def run_night(connection: Connection, book: Rulebook, recordings: Path, day: date, now: datetime) -> None:
+def run_night(connection: Connection, book: Rulebook, day: date, now: datetime) -> None:
     """The work of the night after `day`. A night that was slept through is made up for when the hotline is back."""
     make_anchor(connection, day, now)
     forget_callers(connection, timedelta(days=book.deadlines.keep_callers_d), now)
-    delete_old_sound(connection, recordings, timedelta(days=book.deadlines.keep_recordings_d), now)
     plan_night(connection, now)

@@ -15,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-from casebook.store.schema import UtcDateTime, metadata
+from casebook.store.schema import HAS_SOUND, UtcDateTime, metadata
 
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
@@ -115,6 +115,15 @@ conversation = Table(
     Column("duration_ms", Integer, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # When its sound was deleted, by age.
+    Column("erased_at", UtcDateTime),
+)
+Index(
+    "ix_conversation_created_at",
+    conversation.c.created_at,
+    conversation.c.id,
+    sqlite_where=HAS_SOUND,
+    postgresql_where=HAS_SOUND,
 )
 
 # An agent's share of a call: what came of it. Several cases may come of one call; the first one is kept here.

@@ -151,8 +151,14 @@ recording = Table(
     # When its sound was deleted, by age.
     Column("erased_at", UtcDateTime),
 )
-_HAS_SOUND = text("erased_at IS NULL")
-Index("ix_recording_created_at", recording.c.created_at, sqlite_where=_HAS_SOUND, postgresql_where=_HAS_SOUND)
+HAS_SOUND = text("erased_at IS NULL")
+Index(
+    "ix_recording_created_at",
+    recording.c.created_at,
+    recording.c.id,
+    sqlite_where=HAS_SOUND,
+    postgresql_where=HAS_SOUND,
+)
 
 transcript = Table(
     "transcript",
@@ -372,7 +378,7 @@ web_session = Table(
     text_column("browser", 200),
 )
 
-# What administrators did to accounts.
+# What administrators did to accounts, posts and calendar years.
 account_event = Table(
     "account_event",
     metadata,

@@ -165,6 +165,20 @@ def test_what_follows_a_registration_is_taken_up_after_a_reload(room: Room, page
     assert cases(page) == [("幸福路夜间施工扰民", "TRIAGE")]
 
 
+def test_what_was_chosen_after_a_registration_is_not_sent_without_a_click(room: Room, page: Page) -> None:
+    room.answered("a-1.1")
+    sign_in(page, room)
+    write(page)
+    page.route("**/to_triage", lambda route: route.abort())
+    page.get_by_role("button", name="登记", exact=True).click()
+    page.get_by_label("改为").select_option("现场答复办结")
+    page.unroute("**/to_triage")
+    page.reload()
+    expect(page.get_by_text("案件已经登记，但没有现场答复办结：还没有提交。")).to_be_visible()
+    expect(page.get_by_role("region", name="我登记的案件").get_by_text("已登记")).to_be_visible()
+    assert cases(page) == [("幸福路夜间施工扰民", "REGISTERED")]
+
+
 def cases(page: Page) -> list[tuple[str, str]]:
     items = page.evaluate("fetch('/api/v1/cases').then((answer) => answer.json())")["items"]
     return [(one["title"], one["state"]) for one in items]

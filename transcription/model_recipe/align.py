@@ -94,7 +94,10 @@ def main() -> None:
         found = align(scores(network, arrays["audio"], start["norm"]) - priors, classes, before)
         if found is not None:
             moved.append(np.abs(found - before).mean())
-            np.savez_compressed(file, **{**arrays, "aligned": found.astype(np.int32)})
+            # The file is whole at every moment: a new one takes its place.
+            with file.with_suffix(".new").open("wb") as out:
+                np.savez_compressed(out, **{**arrays, "aligned": found.astype(np.int32)})
+            file.with_suffix(".new").replace(file)
     print(f"{len(moved)} of {len(files)} aligned, moved by {np.mean(moved) / RATE * 1000:.0f} ms on average")
 
 

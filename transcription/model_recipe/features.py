@@ -55,7 +55,7 @@ def _window() -> Floats:
 def log_mel(audio: Floats, tract: int = 100) -> Floats:
     """Samples at 8 kHz, full scale 1.0, to frames x 40: one frame each 10 ms, the first centred on sample 100.
 
-    `tract`: percent by which the formants, and what else the spectrum has, lie higher than they do.
+    `tract`: where the formants, and what else the spectrum has, come to lie, in percent of where they lay.
     """
     count = max(0, 1 + (len(audio) - WINDOW) // SHIFT)
     frames = np.lib.stride_tricks.sliding_window_view(audio * np.float32(_FULL_SCALE), WINDOW)[::SHIFT][:count]

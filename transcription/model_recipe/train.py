@@ -1,17 +1,21 @@
 """Train the acoustic network on spoken sentences: a factored TDNN, cross-entropy on the phones' known times.
 
-    python -m transcription.model_recipe.train --speech SPEECH --out network.npz [--epochs 30] [--start network.pt]
+    torchrun --standalone --nproc-per-node 2 -m transcription.model_recipe.train --speech SPEECH --out network.npz
+        [--epochs 30] [--start network.pt]
+
+One process a core (or `python -m` for one alone): each learns from its share of the speech, and after every batch all
+go the same way.
 
 Every epoch hears each utterance anew: at another pace and pitch, from another vocal tract, in another room, over
 another telephone (channel.py), with stretches of time and frequency blanked. One output a 30 ms frame: one class for
-silence and each initial, two for each final (its first and its second half). A phone that was too rare to have classes
-of its own when `network.pt` was made gets them, beginning as those that it shared.
+silence and each initial, two for each final (its first and its second half).
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import distributed, nn
 
 from transcription.model_recipe import channel
 from transcription.model_recipe.features import BINS, FIRST_CONTEXT, RATE, SHIFT, SKIP, STRIDE, WINDOW, log_mel
@@ -33,7 +37,7 @@ WIDTH, NARROW, LAYERS = 512, 128, 8
 MARGIN = FIRST_CONTEXT + STRIDE * LAYERS
 """Input frames on each side of the frame that an output is for."""
 CHUNK = 80
-BATCH = 16
+BATCH = 8
 AHEAD = 360
 """Kokoro's sound is 45 ms ahead of the durations that it gives: there the high frequencies lie on the fricatives.
 
@@ -115,11 +119,9 @@ def classes_of(counts: Counter[str]) -> dict[str, tuple[int, int]]:
 
 
 def load(
-    folder: Path, earlier: dict[str, tuple[int, int]] | None
+    folder: Path, classes: dict[str, tuple[int, int]] | None
 ) -> tuple[list[Utterance], dict[str, tuple[int, int]]]:
-    """All speech of a folder, without what shares text with the test; and the classes: by what is heard often enough
-    in it, and by what had its own before.
-    """
+    """All speech of a folder, without what shares text with the test; and the classes, chosen by it if not given."""
     reserved = Reserved()
     read = []
     for file in sorted(folder.glob("*.npz")):
@@ -129,12 +131,7 @@ def load(
                 read.append(
                     (data["audio"], names, data["aligned"] if "aligned" in data else in_halves(names, data["ends"]))
                 )
-    counts = Counter(phone for _, phones, _ in read for phone in phones)
-    owners = Counter((earlier or {}).values())
-    for phone, pair in (earlier or {}).items():
-        if owners[pair] == 1:
-            counts[phone] += _RARE
-    classes = classes_of(counts)
+    classes = classes or classes_of(Counter(phone for _, phones, _ in read for phone in phones))
     return [Utterance(audio, classes_in_order(phones, classes), ends) for audio, phones, ends in read], classes
 
 
@@ -150,15 +147,6 @@ def in_halves(phones: list[str], ends: npt.NDArray[Any]) -> Ints:
 def classes_in_order(phones: list[str], classes: dict[str, tuple[int, int]]) -> Ints:
     """The classes of an utterance, one after another."""
     return np.array([one for phone in phones for one in (classes[phone] if phone in FINALS else classes[phone][:1])])
-
-
-def carried_over(
-    state: dict[str, torch.Tensor], earlier: dict[str, tuple[int, int]], classes: dict[str, tuple[int, int]]
-) -> dict[str, torch.Tensor]:
-    """The weights with an output for each of `classes`: the one that its phone had."""
-    rows = {new: old for phone in PHONES for new, old in zip(classes[phone], earlier[phone], strict=True)}
-    order = torch.tensor([rows[n] for n in range(len(rows))])
-    return {**state, **{name: state[name][order] for name in ("out.weight", "out.bias")}}
 
 
 def targets(utterance: Utterance, frames: int, scale: float) -> Ints:
@@ -225,10 +213,40 @@ def _epochs(utterances: list[Utterance], count: int, first: int = 0) -> Iterator
             yield ready
 
 
-def _scores(network: Network, x: npt.NDArray[np.float16], mean: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+def _scores(network: nn.Module, x: npt.NDArray[np.float16], mean: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     frames = torch.from_numpy(x.astype(np.float32)).transpose(1, 2)
     scores: torch.Tensor = network((frames - mean) * scale)
     return scores
+
+
+def _step(
+    learning: nn.Module,
+    learner: torch.optim.Optimizer,
+    x: npt.NDArray[np.float16],
+    y: npt.NDArray[np.int16],
+    norm: tuple[torch.Tensor, torch.Tensor],
+) -> float:
+    """Learn from one batch; its loss."""
+    # Half the digits, where the processor is faster with those.
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scores = _scores(learning, x, *norm)
+    wanted = torch.from_numpy(y.astype(np.int64))
+    loss = nn.functional.cross_entropy(scores.float(), wanted, ignore_index=-1, label_smoothing=0.05)
+    learner.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(learning.parameters(), 2.0)
+    learner.step()
+    return loss.item()
+
+
+def _pace(done: float, epochs: int) -> float:
+    """The share of the rate after so many epochs: up within a twentieth of them, then down as a cosine."""
+    return float(min(1.0, (done + 0.01) / (0.05 * epochs)) * max(0.02, 0.5 + 0.5 * np.cos(np.pi * done / epochs)))
+
+
+def _small(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Two bytes a number."""
+    return {name: one.half() if one.is_floating_point() else one for name, one in state.items()}
 
 
 def save(
@@ -260,55 +278,49 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="a network.pt of an earlier training, to go on from")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1:
+        distributed.init_process_group("gloo")
+    torch.set_num_threads(1)
     torch.manual_seed(1)
     start = torch.load(arguments.start) if arguments.start else {}
     utterances, classes = load(arguments.speech, start.get("classes"))
     kept, used = utterances[::_HELD_BACK], [one for n, one in enumerate(utterances) if n % _HELD_BACK]
     size = 1 + max(max(pair) for pair in classes.values())
-    print(
-        f"{len(used)} utterances, {sum(len(one.audio) for one in used) / RATE / 3600:.2f} h, {size} classes",
-        flush=True,
-    )
+    hours = sum(len(one.audio) for one in used) / RATE / 3600
+    if not rank:
+        print(f"{len(used)} utterances, {hours:.2f} h, {size} classes", flush=True)
     test_x, test_y = _epoch(kept, 10**6)
     sample, labels = _epoch(used[:: max(1, len(used) // 600)], 10**6 + 1)
     seen = sample.astype(np.float32).reshape(-1, BINS)
     columns = (torch.from_numpy(one)[:, None] for one in (seen.mean(axis=0), 1 / seen.std(axis=0)))
     shift, gain = start.get("norm") or tuple(columns)
     priors = np.bincount(labels[labels >= 0], minlength=size) + 1.0
-    network = restored(carried_over(start["network"], start["classes"], classes)) if start else Network(size)
-    print(f"{sum(one.numel() for one in network.parameters()):,} parameters", flush=True)
+    network = restored(start["network"]) if start else Network(size)
+    torch.manual_seed(1 + rank)
+    learning = nn.parallel.DistributedDataParallel(network) if processes > 1 else network
     learner = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.01)
-    warm = 0.05 * arguments.epochs
-    measure = nn.CrossEntropyLoss(ignore_index=-1, label_smoothing=0.05)
     began = time.monotonic()
-    for epoch, (inputs, outputs) in enumerate(_epochs(used, arguments.epochs)):
-        network.train()
+    for epoch, (inputs, outputs) in enumerate(_epochs(used[rank::processes], arguments.epochs, rank * 1000)):
+        batches = torch.tensor(len(inputs) // BATCH)
+        if processes > 1:
+            distributed.all_reduce(batches, distributed.ReduceOp.MIN)
+        learning.train()
         losses = []
-        for at in range(0, len(inputs), BATCH):
-            done = epoch + at / len(inputs)
-            pace = min(1.0, (done + 0.01) / warm) * max(0.02, 0.5 + 0.5 * np.cos(np.pi * done / arguments.epochs))
+        for n in range(int(batches)):
             for group in learner.param_groups:
-                group["lr"] = arguments.rate * pace
-            # Half the digits, where the processor is faster with those.
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                scores = _scores(network, inputs[at : at + BATCH], shift, gain)
-            loss = measure(scores.float(), torch.from_numpy(outputs[at : at + BATCH].astype(np.int64)))
-            learner.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-            learner.step()
-            losses.append(loss.item())
+                group["lr"] = arguments.rate * _pace(epoch + n / int(batches), arguments.epochs)
+            batch = slice(n * BATCH, (n + 1) * BATCH)
+            losses.append(_step(learning, learner, inputs[batch], outputs[batch], (shift, gain)))
+        if rank:
+            continue
         network.eval()
         with torch.no_grad():
             guess = _scores(network, test_x, shift, gain).argmax(dim=1).numpy()
         right = float((guess == test_y)[test_y >= 0].mean())
-        torch.save(
-            {"network": network.state_dict(), "classes": classes, "norm": (shift, gain)},
-            arguments.out.with_suffix(".pt"),
-        )
+        state = {"network": _small(network.state_dict()), "classes": classes, "norm": (shift, gain)}
+        torch.save(state, arguments.out.with_suffix(".pt"))
         save(network, arguments.out, classes, priors / priors.sum(), shift[:, 0], gain[:, 0])
         print(f"{epoch} {np.mean(losses):.3f} right {right:.3f} {time.monotonic() - began:.0f} s", flush=True)
 

@@ -17,6 +17,8 @@ export interface CallDraft {
   urgent: boolean
   /** What follows the registration: the back office, an answer on the spot, a line that took the caller, or nothing yet. */
   then: 'triage' | 'answer' | 'transfer' | 'none'
+  /** What of that was submitted and has had no answer yet. */
+  submitted: '' | 'triage' | 'answer' | 'transfer'
   answer: string
   /** The entry of the knowledge base that the answer is from. */
   entry: number
@@ -30,7 +32,7 @@ export interface CallDraft {
 const EMPTY: CallDraft = {
   demand: '', title: '', body: '', place: '', matter: '', region: '', name: '', phone: '',
   anonymous: false, secret: false, urgent: false,
-  then: 'triage', answer: '', entry: 0, confirmed: false, line: '', key: '', made: null,
+  then: 'triage', submitted: '', answer: '', entry: 0, confirmed: false, line: '', key: '', made: null,
 }
 
 const place = (user: string, callId: string): string => `desk:${user}:${callId}`

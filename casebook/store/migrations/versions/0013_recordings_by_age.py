@@ -1,4 +1,4 @@
-"""Recordings whose sound was deleted by age"""
+"""Voicemails and conversations whose sound was deleted by age"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,11 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("recording", sa.Column("erased_at", UtcDateTime(), nullable=True))
-    op.create_index(
-        "ix_recording_created_at",
-        "recording",
-        ["created_at"],
-        sqlite_where=sa.text("erased_at IS NULL"),
-        postgresql_where=sa.text("erased_at IS NULL"),
-    )
+    for table in ("recording", "conversation"):
+        op.add_column(table, sa.Column("erased_at", UtcDateTime(), nullable=True))
+        op.create_index(
+            f"ix_{table}_created_at",
+            table,
+            ["created_at", "id"],
+            sqlite_where=sa.text("erased_at IS NULL"),
+            postgresql_where=sa.text("erased_at IS NULL"),
+        )
