@@ -17,7 +17,7 @@ from transcription.model import BUNDLED, ModelMissing
 from transcription.voice import Span
 from transcription.vosk_engine import VoskTranscriber
 
-LIMIT = 0.32
+LIMIT = 0.18
 
 
 @pytest.fixture(scope="module")

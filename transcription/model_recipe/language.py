@@ -18,7 +18,7 @@ import jieba
 from transcription.model_recipe.phones import HANZI
 from transcription.model_recipe.texts import Reserved, fill, places, sentences
 
-VOCABULARY = 20_000
+VOCABULARY = 10_000
 """Common words of jieba's dictionary; the words of our own sentences come on top."""
 FILLINGS = 4
 """How often a sentence with slots is filled."""
@@ -26,7 +26,11 @@ DISCOUNT = 0.9
 BROAD = 0.1
 """The dictionary's share in the probability of a single word."""
 RARE = 3
-"""Three words in a row are kept when they were seen as often as this."""
+"""Three words in a row are kept when they were seen as often as this, ..."""
+WORTH = 5.0
+"""... and two or three when their count, times the log of how much likelier they make the last word, is as much as
+this (Seymore and Rosenfeld, 1996): the graph has to stay small.
+"""
 BEGIN, END = "<s>", "</s>"
 AROUND_A_PLACE = "在{} 我在{} 我住{} 我是{}的 到{} {}这边 {}那边 {}附近 {}的 {}有 就是{} {}门口".split()
 """Nearly every call names a place of the city: each name is counted with these, for the sentences name few of them."""
@@ -108,10 +112,16 @@ def estimate(texts: list[list[str]], vocabulary: dict[str, int]) -> Model:
         for history, after in counts.items():
             if len(history) != size:
                 continue
-            kept = {word: n for word, n in after.items() if size == 1 or n >= RARE}
+            seen = sum(after.values())
+            spread = DISCOUNT * len(after) / seen
+            kept = {}
+            for word, n in after.items():
+                shorter = _chance(likely, spare, history[1:], word)
+                gain = math.log(((n - DISCOUNT) / seen + spread * shorter) / shorter)
+                if n >= (1, RARE)[size - 1] and n * gain >= WORTH:
+                    kept[word] = n
             if not kept:
                 continue
-            seen = sum(after.values())
             given = sum((n - DISCOUNT) / seen for n in kept.values())
             left = 1 - given
             likely[history] = {
