@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from casebook import roles
 from casebook.errors import CaseError
 from casebook.rulebook import Rulebook
-from casebook.store.engine import lost_a_race, reading
+from casebook.store.engine import contested, reading
 from casebook.store.people import appoint, dismiss, note
 from casebook.store.schema import account_event, user_, web_session
 from casebook.store.users import Users
@@ -25,6 +23,7 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """None that is mistaken for another on paper."""
 _ONE_TIME_LETTERS = 12
 _LOG = 100
+_CHANGED = "这个账号刚刚被别人改过。"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +97,7 @@ class Accounts:
         self._check(profile, now)
         password = _one_time_password()
         values = {"name": name, "failures": 0, "must_change": True, "password_hash": self._users.hashed(password)}
-        with self._changing() as connection:
+        with contested(self._engine, _CHANGED) as connection:
             try:
                 connection.execute(insert(user_).values(**values, **_columns(profile)))
             except IntegrityError as error:
@@ -110,10 +109,10 @@ class Accounts:
     def change(self, name: str, profile: Profile, version: int, actor: str, now: datetime) -> None:
         """Write a person's profile. Raises CaseError not_found, stale_version, bad_value, guard."""
         self._check(profile, now)
-        with self._changing() as connection:
+        with contested(self._engine, _CHANGED) as connection:
             row = _locked(connection, name)
             if row.version != version:
-                raise CaseError("stale_version", "这个账号刚刚被别人改过。")
+                raise CaseError("stale_version", _CHANGED)
             if row.role == roles.ADMIN != profile.role:
                 _keep_an_administrator(connection, row.id)
             self._set(connection, row, _columns(profile))
@@ -124,7 +123,7 @@ class Accounts:
 
     def disable(self, name: str, actor: str, now: datetime) -> None:
         """Nobody signs in by this name any more, and whoever is signed in is not. Raises CaseError not_found, guard."""
-        with self._changing() as connection:
+        with contested(self._engine, _CHANGED) as connection:
             row = _locked(connection, name)
             if name == actor:
                 raise CaseError("guard", "不能停用自己的账号。")
@@ -139,7 +138,7 @@ class Accounts:
 
     def enable(self, name: str, actor: str, now: datetime) -> None:
         """They may sign in again. Raises CaseError not_found."""
-        with self._changing() as connection:
+        with contested(self._engine, _CHANGED) as connection:
             row = _locked(connection, name)
             if row.disabled_at is None:
                 return
@@ -151,7 +150,7 @@ class Accounts:
         """A new one-time password, told once; every session of the person ends. Raises CaseError not_found, guard."""
         password = _one_time_password()
         hashed = self._users.hashed(password)
-        with self._changing() as connection:
+        with contested(self._engine, _CHANGED) as connection:
             row = _locked(connection, name)
             if name == actor:
                 raise CaseError("guard", "自己的密码请在“我的账号”里修改。")
@@ -163,21 +162,10 @@ class Accounts:
 
     def sign_out(self, name: str, actor: str, now: datetime) -> None:
         """End every session of a person. Raises CaseError not_found."""
-        with self._changing() as connection:
+        with contested(self._engine, _CHANGED) as connection:
             row = _locked(connection, name)
             connection.execute(delete(web_session).where(web_session.c.user_id == row.id))
             note(connection, now, actor, name, "signed_out")
-
-    @contextmanager
-    def _changing(self) -> Iterator[Connection]:
-        """A transaction. Raises CaseError stale_version where another administrator's came first."""
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            if lost_a_race(error):
-                raise CaseError("stale_version", "这个账号刚刚被别人改过。") from error
-            raise
 
     def _check(self, profile: Profile, now: datetime) -> None:
         if profile.role not in roles.STAFF:

@@ -21,7 +21,7 @@ from casebook.states import PROGRESS
 from casebook.store.callbacks import book, settle
 from casebook.store.cases import QUERY_CODE, add_effect, open_draft, start_clock
 from casebook.store.driver import TAKEN, Driver
-from casebook.store.engine import insert_for
+from casebook.store.engine import COLLIDED, insert_for
 from casebook.store.kept import ConnectionLost, Kept
 from casebook.store.legs import write_ended_legs
 from casebook.store.schema import call, case_, flow_revision, recording
@@ -72,7 +72,6 @@ _END_CALL = (
     "UPDATE call SET ended_at = ?, outcome = ? WHERE call_id = ? RETURNING"
     " EXISTS (SELECT 1 FROM case_ WHERE case_.call_id = call.call_id AND case_.clock_started_at IS NULL)"
 )
-_COLLIDED = ("40001", "40P01")
 _KEPT = 8
 
 
@@ -238,7 +237,7 @@ class SqlCallStore:
         except ConnectionLost as error:
             raise StaleSession("to be tried again") from error
         except (SQLAlchemyError, psycopg.Error) as error:
-            if getattr(getattr(error, "orig", error), "sqlstate", None) in _COLLIDED:
+            if getattr(getattr(error, "orig", error), "sqlstate", None) in COLLIDED:
                 raise StaleSession("to be tried again") from error
             raise
 

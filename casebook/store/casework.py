@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import DBAPIError
 
 from casebook import states
 from casebook.calendar import Calendar
@@ -27,7 +26,7 @@ from casebook.store.cases import NEXT_NUMBER, QUERY_CODE
 from casebook.store.casework_schema import attachment
 from casebook.store.citizens import citizen_of_call, citizen_values, keep_citizen, number_and_citizen
 from casebook.store.driver import TAKEN, Driver
-from casebook.store.engine import lost_a_race, reading
+from casebook.store.engine import contested, reading
 from casebook.store.history import FIRST, append_event, event_values
 from casebook.store.kept import ConnectionLost, Kept
 from casebook.store.knowledge_answers import keep_answer
@@ -123,14 +122,9 @@ class Casework:
         Raises CaseError not_found, stale_version, key_reused, and whatever the decision refuses with.
         """
         key, now = f"{actor.name}:{idempotency_key}", whole_ms(self._clock())
-        try:
-            with self._engine.begin() as connection:
-                return self.apply(connection, case_no, command, version=version, actor=actor, key=key, now=now)
-        except DBAPIError as error:
-            # Two cases that are merged into each other at the same moment wait for each other: one is told.
-            if lost_a_race(error):
-                raise CaseError("stale_version", _STALE) from error
-            raise
+        # Two cases that are merged into each other at the same moment wait for each other: one is told.
+        with contested(self._engine, _STALE) as connection:
+            return self.apply(connection, case_no, command, version=version, actor=actor, key=key, now=now)
 
     def apply(
         self,

@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from casebook.errors import CaseError
 
+COLLIDED = ("40001", "40P01")
+"""What PostgreSQL says to a transaction that it gave up for another one."""
 BEGUN = "hotline_begun"
 """The option of a connection to SQLite whose transactions somebody else begins and ends."""
 _READ_ONLY = "hotline_read_only"
@@ -78,9 +80,19 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def lost_a_race(error: DBAPIError) -> bool:
-    """Whether another transaction came first: a constraint was broken, or PostgreSQL ended a deadlock with this one."""
-    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
+@contextmanager
+def contested(engine: Engine, refusal: str) -> Iterator[Connection]:
+    """A transaction that another one may come before. Raises CaseError stale_version, which says `refusal`.
+
+    Then a constraint is broken, or PostgreSQL ends a deadlock by giving this one up.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in COLLIDED:
+            raise CaseError("stale_version", refusal) from error
+        raise
 
 
 def insert_for(connection: Connection, table: Table) -> Any:

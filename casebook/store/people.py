@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
 from casebook import roles
 from casebook.errors import CaseError
 from casebook.rulebook import Rulebook
 from casebook.store.casework_schema import unit_post
-from casebook.store.engine import lost_a_race, reading
+from casebook.store.engine import contested, reading
 from casebook.store.schema import account_event, user_
 
 COMMAND_LINE = "(命令行)"
@@ -47,14 +46,9 @@ class People:
         if kind not in KINDS:
             raise CaseError("bad_value", f"The post must be one of: {', '.join(KINDS)}.")
         code = self._book.current_unit(unit, now).code
-        try:
-            with self._engine.begin() as connection:
-                appoint(connection, code, kind, user_name, now, actor)
-                note(connection, now, actor, user_name, "appointed", f"{_ROLE_OF.get(kind, kind)} {code}")
-        except DBAPIError as error:
-            if lost_a_race(error):
-                raise CaseError("stale_version", "Somebody else was appointed at the same moment.") from error
-            raise
+        with contested(self._engine, "Somebody else was appointed at the same moment.") as connection:
+            appoint(connection, code, kind, user_name, now, actor)
+            note(connection, now, actor, user_name, "appointed", f"{_ROLE_OF.get(kind, kind)} {code}")
 
     def posts(self, unit: str | None = None) -> list[Post]:
         """Who holds and held which post, the latest first."""
