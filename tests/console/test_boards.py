@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from openpyxl import load_workbook
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from redis.asyncio import Redis
 from sqlalchemy import insert
 
@@ -159,6 +159,7 @@ def test_a_liaison_sees_one_line(city: Desk, new_page: Callable[..., Page]) -> N
     page.get_by_label("从").fill("2026-11-01")
     page.get_by_label("到", exact=True).fill("2026-11-30")
     page.get_by_role("button", name="统计", exact=True).click()
+    expect(page.get_by_text("2026年11月1日至2026年11月30日，截至")).to_be_visible()
     expect(page.get_by_role("rowheader", name="市住房和城乡建设局")).to_be_visible()
     assert page.get_by_role("rowheader", name="市公安局").count() == 0
     page.get_by_label("环比同比").check()
@@ -171,6 +172,23 @@ def test_a_liaison_sees_one_line(city: Desk, new_page: Callable[..., Page]) -> N
     assert page.get_by_role("link", name="监察考核").count() == 0
     page.get_by_text("指标怎么算").click()
     expect(page.get_by_text("审核通过的反馈在时限内、且从未超期／应办结")).to_be_visible()
+
+
+def test_days_being_typed_stand_when_an_earlier_answer_comes(city: Desk, new_page: Callable[..., Page]) -> None:
+    page = new_page()
+    held: list[Route] = []
+    page.route("**/statistics/units*", lambda route: held.append(route) if not held else route.continue_())
+    enter(page, city, "leader", "/statistics")
+    page.get_by_label("从").fill("2026-11-01")
+    with page.expect_response("**/statistics/units*"):
+        held[0].continue_()
+    expect(page.get_by_text("定义第 1 版")).to_contain_text("2026年12月1日至")
+    page.get_by_label("到", exact=True).fill("2026-11-30")
+    expect(page.get_by_label("从")).to_have_value("2026-11-01")
+    page.get_by_role("button", name="统计", exact=True).click()
+    expect(page.get_by_text("2026年11月1日至2026年11月30日，截至")).to_be_visible()
+    page.get_by_role("button", name="本月").click()
+    expect(page.get_by_label("从")).to_have_value("2026-12-01")
 
 
 def test_a_wrong_period_gets_a_sentence_and_keeps_what_is_shown(city: Desk, new_page: Callable[..., Page]) -> None:

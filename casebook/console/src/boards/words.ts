@@ -1,6 +1,6 @@
 /** How figures are written. */
-import type { Figure, Indicator } from '../api/boards'
-import { fullTime } from '../shared/format'
+import type { Figure, Indicator, Period } from '../api/boards'
+import { fullTime, isoTime } from '../shared/format'
 
 const NO_DATA = '—'
 const whole = new Intl.NumberFormat('zh-CN')
@@ -44,6 +44,9 @@ export function deadline(iso: string): string {
   if (!shown.endsWith('00:00:00')) return shown.slice(0, 16)
   return `${fullTime(new Date(Date.parse(iso) - 1).toISOString()).slice(0, 10)} 24:00`
 }
+
+/** "2026年11月1日至2026年11月30日": what figures are of, which is not yet what has just been asked for. */
+export const days = (period: Period): string => `${isoTime(period.first)}至${isoTime(period.last)}`
 
 export const DEMANDS: Readonly<Record<string, string>> = {
   consult: '咨询', help: '求助', complaint: '投诉', report: '举报', opinion: '意见', suggestion: '建议',
