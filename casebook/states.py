@@ -70,3 +70,15 @@ PROGRESS: Mapping[str, str] = {
     DISCARDED: "not_accepted",
 }
 """What a citizen hears of each state (ivr.ports.PROGRESS)."""
+_ENDED_AS = {"refused": "not_accepted", "answered": "answered"}
+
+
+def progress(state: str, outcome: str = "", master: tuple[str, str] | None = None) -> str:
+    """What a citizen hears of a case: of an archived one how it ended, of a merged one what its `master` (state and
+    outcome) has come to.
+    """
+    if outcome == "merged" and master is not None:
+        return progress(*master)
+    if state == ARCHIVED:
+        return "answered" if outcome.startswith("line:") else _ENDED_AS.get(outcome, PROGRESS[state])
+    return PROGRESS[state]

@@ -9,7 +9,7 @@ from casebook import roles, states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.clocks import cleared, handed_back
-from casebook.handling.intake import archive_timer, end_orders
+from casebook.handling.intake import archive_timer, end_orders, on_its_own
 from casebook.handling.record import CaseRecord
 from casebook.handling.scene import (
     Outcome,
@@ -32,8 +32,8 @@ def feedback(case: CaseRecord, command: do.Feedback, scene: Scene) -> Outcome:
     needs(command.internal, "请填写办理情况。")
     guard(command.solved == "yes" or command.unsolved_reason.strip(), "请填写未解决的原因。")
     guard(not command.contacted or order.contacts, "没有联系记录，请先登记联系群众的情况。")
-    guard(not order.extension_wd, "延期申请还没有结果。")
-    written = cleared(replace(order, feedback_pending=True))
+    # Who is done needs no more time: a request that is still waited for is over.
+    written = cleared(replace(order, feedback_pending=True, extension_wd=0, extension_signed=False))
     told = Told("feedback_written", f"unit:{order.unit}", "反馈待签批", case.case_no)
     return Outcome(replace(case, answer=command.answer).with_order(written), told=(told,))
 
@@ -88,7 +88,10 @@ def review_back(case: CaseRecord, command: do.ReviewBack, scene: Scene) -> Outco
 
 
 def callback(case: CaseRecord, command: do.Callback, scene: Scene) -> Outcome:
+    """The citizen of a merged case is called too, once its master is closed; who is not helped by it goes on alone."""
     limits = scene.book.deadlines
+    merged = case.state == states.MERGED
+    guard(not merged or _master_closed(scene), "主案件还没有办结，暂不回访。")
     guard(not case.reached, "已经回访到诉求人，请办结。")
     guard(case.attempts < limits.attempts or not _tried_enough(case, scene), "回访次数已满，请办结。")
     answers = (command.solved, command.satisfied, command.satisfied_hotline, command.contacted)
@@ -111,12 +114,32 @@ def callback(case: CaseRecord, command: do.Callback, scene: Scene) -> Outcome:
     )
     if command.solved == "no" and not command.explained:
         told = Told("rework", f"role:{roles.DISPATCHER}", "回访未解决，重办", case.case_no)
-        return Outcome(tried, states.REWORK, told=(told,))
-    return Outcome(tried, states.CALLBACK)
+        again = (on_its_own(_not_called(tried)), case.merged_from) if merged else (tried, states.REWORK)
+        return Outcome(*again, told=(told,))
+    return Outcome(tried)
 
 
-def rate(case: CaseRecord, command: do.Rate, _: Scene) -> Outcome:
+def _not_called(case: CaseRecord) -> CaseRecord:
+    """The case before the call-backs of another round."""
+    return replace(
+        case,
+        attempts=0,
+        attempt_days="",
+        reached=False,
+        solved="",
+        satisfied=None,
+        satisfied_hotline=None,
+        closing_by="",
+    )
+
+
+def _master_closed(scene: Scene) -> bool:
+    return scene.other is not None and scene.other.state == states.CLOSED
+
+
+def rate(case: CaseRecord, command: do.Rate, scene: Scene) -> Outcome:
     """Once for each answer: whoever is not content has the case handled again, and may then say so anew."""
+    guard(case.state != states.MERGED or _master_closed(scene), "这件诉求还没有办结。")
     guard(case.satisfied is None, "这件诉求已经评价过了，谢谢您。")
     if not 1 <= command.satisfied <= 5:
         raise CaseError("bad_value", "满意度是 1 到 5。")
@@ -147,6 +170,16 @@ def propose_close(case: CaseRecord, command: do.ProposeClose, scene: Scene) -> O
     return Outcome(replace(case, closing_by=scene.actor.name), told=(told,))
 
 
+def decline_close(case: CaseRecord, command: do.DeclineClose, _: Scene) -> Outcome:
+    """Also without a proposal, where the citizen said that it is not solved and the back office finds it can be."""
+    needs(command.note, "请填写理由。")
+    guard(case.closing_by or (case.solved == "no" and command.rework), "没有人提出按“未解决-已解释”办结。")
+    if not command.rework:
+        return Outcome(replace(case, closing_by=""))
+    told = Told("rework", f"role:{roles.DISPATCHER}", "可以解决，重办", f"{case.case_no}：{command.note}"[:200])
+    return Outcome(replace(case, closing_by=""), states.REWORK, told=(told,))
+
+
 def confirm_close(case: CaseRecord, _: do.ConfirmClose, scene: Scene) -> Outcome:
     guard(case.closing_by, "没有人提出按“未解决-已解释”办结。")
     guard(case.closing_by != scene.actor.name, "提出人不能自己审核。")
@@ -154,9 +187,12 @@ def confirm_close(case: CaseRecord, _: do.ConfirmClose, scene: Scene) -> Outcome
 
 
 def _closed(case: CaseRecord, outcome: str, scene: Scene) -> Outcome:
-    told = Told("closed", "citizen", "诉求已办结", f"{case.case_no} 已办结。{case.answer}"[:280])
+    told = [Told("closed", "citizen", "诉求已办结", f"{case.case_no} 已办结。{case.answer}"[:280])]
+    if case.instructed_by:
+        words = f"{case.case_no}（{case.instructed_by}）：{case.title}"[:200]
+        told.append(Told("instructed", f"role:{roles.LEADER}", "领导交办件已办结", words))
     closed = replace(case, outcome=outcome, closed_at=scene.now)
-    return Outcome(closed, states.CLOSED, (archive_timer(scene),), (told,))
+    return Outcome(closed, states.CLOSED, (archive_timer(scene),), tuple(told))
 
 
 def reopen(case: CaseRecord, command: do.Reopen, scene: Scene) -> Outcome:
@@ -167,18 +203,6 @@ def reopen(case: CaseRecord, command: do.Reopen, scene: Scene) -> Outcome:
         last = (case.closed_at or scene.now) + timedelta(days=limits.reopen_d)
         guard(scene.now <= last, f"办结已超过 {limits.reopen_d} 天，请登记新的诉求。")
     guard(case.reopened < limits.reopens or case.supervision, "重办次数已满，请先督办。")
-    again = replace(
-        case,
-        reopened=case.reopened + 1,
-        closed_at=None,
-        outcome="",
-        attempts=0,
-        attempt_days="",
-        reached=False,
-        solved="",
-        satisfied=None,
-        satisfied_hotline=None,
-        closing_by="",
-    )
+    again = replace(_not_called(case), reopened=case.reopened + 1, closed_at=None, outcome="")
     told = Told("rework", f"role:{roles.DISPATCHER}", "诉求重办", f"{case.case_no}：{command.reason}"[:200])
     return Outcome(again, states.REWORK, told=(told,))

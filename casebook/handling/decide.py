@@ -27,6 +27,7 @@ _HANDLERS: dict[str, Callable[[CaseRecord, Any, Scene], Outcome]] = {
     do.Withdraw.EVENT: intake.withdraw,
     do.Archive.EVENT: intake.archive,
     do.Dispatch.EVENT: orders.dispatch,
+    do.Recall.EVENT: orders.recall,
     do.Sign.EVENT: orders.sign,
     do.CoSign.EVENT: orders.co_sign,
     do.ReturnOrder.EVENT: orders.return_order,
@@ -39,6 +40,7 @@ _HANDLERS: dict[str, Callable[[CaseRecord, Any, Scene], Outcome]] = {
     do.Contact.EVENT: orders.contact,
     do.RequestExtension.EVENT: orders.request_extension,
     do.SignExtension.EVENT: orders.sign_extension,
+    do.DropExtension.EVENT: orders.drop_extension,
     do.ApproveExtension.EVENT: orders.approve_extension,
     do.RejectExtension.EVENT: orders.reject_extension,
     do.Suspend.EVENT: orders.suspend,
@@ -54,13 +56,16 @@ _HANDLERS: dict[str, Callable[[CaseRecord, Any, Scene], Outcome]] = {
     do.Close.EVENT: closing.close,
     do.ProposeClose.EVENT: closing.propose_close,
     do.ConfirmClose.EVENT: closing.confirm_close,
+    do.DeclineClose.EVENT: closing.decline_close,
     do.Reopen.EVENT: closing.reopen,
     do.Urge.EVENT: oversight.urge,
     do.AnswerUrging.EVENT: oversight.answer_urging,
     do.Supervise.EVENT: oversight.supervise,
+    do.ReportSupervision.EVENT: oversight.report_supervision,
     do.Instruct.EVENT: oversight.instruct,
     do.Remind.EVENT: oversight.remind,
     do.Correct.EVENT: oversight.correct,
+    do.CorrectContact.EVENT: oversight.correct_contact,
     do.Attach.EVENT: oversight.attach,
     do.Recount.EVENT: oversight.recount,
 }
@@ -84,7 +89,12 @@ def decide(case: CaseRecord, command: do.Command, scene: Scene) -> Decision:
     if state != case.state and state not in transition.targets:
         raise ValueError(f"{command.EVENT} led from {case.state} to {state}, which the table does not know")
     after = with_values(outcome.case, {"state": state, "version": case.version + 1})
-    payload: dict[str, Any] = {**command.facts(), "by": {"role": scene.actor.role}, **changes(case, after)}
+    payload: dict[str, Any] = {
+        **command.facts(),
+        **outcome.facts,
+        "by": {"role": scene.actor.role},
+        **changes(case, after),
+    }
     if scene.actor.unit:
         payload["by"]["unit"] = scene.actor.unit
     timers = (*outcome.timers, *reminders(case, after, scene))

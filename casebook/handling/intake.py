@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -91,7 +92,8 @@ def answer_now(case: CaseRecord, command: do.AnswerNow, scene: Scene) -> Outcome
     guard(closable, "只有咨询和目录允许的事项可以现场答复办结。")
     needs(command.answer, "请填写答复内容。")
     guard(command.confirmed, "来电人没有确认答复，请转后台。")
-    return _over(case, scene, states.ANSWERED, outcome="answered", answer=command.answer)
+    told = Told("answered", "merged", "诉求已答复", f"{case.case_no} 已答复。{command.answer}"[:280])
+    return _over(case, scene, states.ANSWERED, outcome="answered", answer=command.answer, told=(told,))
 
 
 def transfer(case: CaseRecord, command: do.Transfer, scene: Scene) -> Outcome:
@@ -132,19 +134,36 @@ def to_triage(case: CaseRecord, _: do.ToTriage, _scene: Scene) -> Outcome:
 def merge(case: CaseRecord, command: do.Merge, scene: Scene) -> Outcome:
     needs(command.reason, "请填写并单理由。")
     guard(case.lead() is None, "退单待审核的案件不能并单。")
+    guard(not scene.children, "已有诉求并入本案，不能再并入别的案件；请把对方并入本案。")
     master = scene.other
     if master is None or master.case_no != command.master_no:
         raise CaseError("bad_value", "没有要并入的案件。")
     guard(master.case_no != case.case_no, "案件不能并入自己。")
     guard(master.state in (states.REGISTERED, *states.OPEN), "要并入的案件已经办完或已被并入别的案件。")
+    lead = master.lead()
+    alone = lead is not None and judged_alone([case], lead.unit, bool(master.co_orders()), scene)
+    guard(not alone, "主案件由被投诉的单位单独办理，不能并入。")
     kept = replace(case, master_no=master.case_no, merged_from=case.state)
     return _over(kept, scene, states.MERGED, outcome="merged")
 
 
-def unmerge(case: CaseRecord, command: do.Unmerge, _: Scene) -> Outcome:
+def judged_alone(cases: Iterable[CaseRecord], lead: str, helped: bool, scene: Scene) -> bool:
+    """Whether the unit that some of the cases complain of would be the only one to handle them."""
+    book, now = scene.book, scene.now
+    about = {book.current_unit(case.about_unit, now).code for case in cases if case.about_unit}
+    return not helped and book.current_unit(lead, now).code in about
+
+
+def unmerge(case: CaseRecord, command: do.Unmerge, scene: Scene) -> Outcome:
+    """By a person; or by the hotline, where the master has ended without an answer to this one's citizen."""
     needs(command.reason, "请填写撤销并单的理由。")
-    alone = replace(case, master_no="", merged_from="", closed_at=None, outcome="")
-    return Outcome(alone, case.merged_from)
+    told = Told("triage", f"role:{roles.DISPATCHER}", "并入的诉求退回分办", f"{case.case_no}：{command.reason}"[:200])
+    return Outcome(on_its_own(case), case.merged_from, told=(told,) if scene.actor.role == roles.SYSTEM else ())
+
+
+def on_its_own(case: CaseRecord) -> CaseRecord:
+    """A merged case that is to be handled by itself again."""
+    return replace(case, master_no="", merged_from="", closed_at=None, outcome="")
 
 
 def archive(case: CaseRecord, _: do.Archive, scene: Scene) -> Outcome:

@@ -56,6 +56,11 @@ def _may_sign_extension(case: CaseRecord, actor: Actor) -> bool:
     return order is not None and order.extension_wd > 0 and not order.extension_signed
 
 
+def _may_drop_extension(case: CaseRecord, actor: Actor) -> bool:
+    order = _own_lead(case, actor)
+    return order is not None and order.extension_wd > 0
+
+
 def _extension_waits(case: CaseRecord, _: Actor) -> bool:
     order = case.lead()
     return order is not None and order.extension_wd > 0 and order.extension_signed
@@ -123,6 +128,7 @@ _STANDS: Mapping[str, Callable[[CaseRecord, Actor], bool]] = {
     "merge": lambda case, _: case.lead() is None,
     "dispatch": _may_dispatch,
     "consult": lambda case, _: case.lead() is None,
+    "recall": lambda case, _: case.lead() is not None,
     "sign": _leads,
     "co_sign": _may_co_sign,
     "return_order": _may_return,
@@ -134,6 +140,7 @@ _STANDS: Mapping[str, Callable[[CaseRecord, Actor], bool]] = {
     "reject_co_return": _may_judge_co_return,
     "request_extension": _may_ask_extension,
     "sign_extension": _may_sign_extension,
+    "drop_extension": _may_drop_extension,
     "approve_extension": _may_approve_extension,
     "reject_extension": _extension_waits,
     "suspend": _may_suspend,
@@ -144,9 +151,11 @@ _STANDS: Mapping[str, Callable[[CaseRecord, Actor], bool]] = {
     "close": _may_close,
     "propose_close": lambda case, _: not case.closing_by,
     "confirm_close": lambda case, actor: bool(case.closing_by) and case.closing_by != actor.name,
+    "decline_close": lambda case, _: bool(case.closing_by) or case.solved == "no",
     "urge": lambda case, _: case.lead() is not None,
     "answer_urging": _may_answer_urging,
-    "supervise": lambda case, _: not case.supervision,
+    "supervise": lambda case, _: case.supervision_due_at is None,
+    "report_supervision": lambda case, actor: case.supervision_due_at is not None and _leads(case, actor),
     "grant_contact": _may_grant,
     "attach": _may_attach,
 }

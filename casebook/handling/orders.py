@@ -9,7 +9,7 @@ from casebook import roles, states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.clocks import Span, cleared, extended, resumed
-from casebook.handling.intake import end_orders
+from casebook.handling.intake import end_orders, judged_alone
 from casebook.handling.record import CO, LEAD, CaseRecord, OrderRecord
 from casebook.handling.scene import (
     Outcome,
@@ -47,7 +47,8 @@ def dispatch(case: CaseRecord, command: do.Dispatch, scene: Scene) -> Outcome:
     for order in made:
         sent = sent.with_order(order)
     text = f"{case.case_no}：{case.title}"[:100]
-    told = tuple(Told("order", f"unit:{order.unit}", "新工单待签收", text) for order in made)
+    title = "领导交办：新工单待签收" if case.instructed_by else "新工单待签收"
+    told = tuple(Told("order", f"unit:{order.unit}", title, text) for order in made)
     timers = tuple(
         Timer("auto_sign", order.sign_due_at or scene.now, order.seq, mark(order.sign_due_at or scene.now))
         for order in made
@@ -76,8 +77,8 @@ def _receivers(
     lead = book.current_unit(lead, now).code
     helpers = tuple(dict.fromkeys(book.current_unit(code, now).code for code in helpers))
     guard(lead not in helpers, "主办单位不能同时是协办单位。")
-    if case.about_unit and book.current_unit(case.about_unit, now).code == lead:
-        guard(helpers, "被投诉的单位不能单独办理，请加派协办单位或改派。")
+    alone = judged_alone((case, *scene.children), lead, bool(helpers), scene)
+    guard(not alone, "被投诉的单位不能单独办理，请加派协办单位或改派。")
     return lead, helpers, basis
 
 
@@ -113,6 +114,18 @@ def _orders(
         )
         for n, unit in enumerate(units)
     ]
+
+
+def recall(case: CaseRecord, command: do.Recall, scene: Scene) -> Outcome:
+    """The order was the hotline's mistake: it counts against no unit."""
+    needs(command.reason, "请填写收回的理由。")
+    lead_of(case)
+    told = tuple(
+        Told("recalled", f"unit:{one.unit}", "工单已收回", f"{case.case_no}：{command.reason}"[:200])
+        for one in case.orders
+        if one.open
+    )
+    return Outcome(end_orders(case, "replaced", scene), states.TRIAGE, told=told)
 
 
 def sign(case: CaseRecord, _: do.Sign, scene: Scene) -> Outcome:
@@ -195,8 +208,8 @@ def co_return(case: CaseRecord, command: do.CoReturn, scene: Scene) -> Outcome:
 def accept_co_return(case: CaseRecord, command: do.AcceptCoReturn, scene: Scene) -> Outcome:
     order = _co_returned(case, command.unit, command.note, scene)
     helpers = [one for one in case.co_orders() if one.seq != order.seq]
-    alone = case.about_unit and scene.book.current_unit(case.about_unit, scene.now).code == case.lead_unit
-    guard(helpers or not alone, "被投诉的单位不能单独办理，协办单位不能退出。")
+    alone = judged_alone((case, *scene.children), case.lead_unit, bool(helpers), scene)
+    guard(not alone, "被投诉的单位不能单独办理，协办单位不能退出。")
     told = (
         Told("return_accepted", f"unit:{order.unit}", "协办退单已通过", case.case_no),
         Told("return_accepted", f"unit:{case.lead_unit}", "一家协办单位已退出", case.case_no),
@@ -255,6 +268,13 @@ def sign_extension(case: CaseRecord, _: do.SignExtension, scene: Scene) -> Outco
     judge = roles.LEADER if order.extensions else roles.DISPATCHER
     told = Told("extension_signed", f"role:{judge}", "延期申请待审批", case.case_no)
     return Outcome(case.with_order(replace(order, extension_signed=True)), told=(told,))
+
+
+def drop_extension(case: CaseRecord, _: do.DropExtension, scene: Scene) -> Outcome:
+    order = own_lead(case, scene.actor)
+    guard(order.extension_wd, "没有延期申请。")
+    told = Told("extension_dropped", f"unit:{order.unit}", "延期申请已撤回", case.case_no)
+    return Outcome(case.with_order(replace(order, extension_wd=0, extension_signed=False)), told=(told,))
 
 
 def approve_extension(case: CaseRecord, _: do.ApproveExtension, scene: Scene) -> Outcome:

@@ -9,9 +9,9 @@ from casebook import roles, states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.clocks import Span, cleared
-from casebook.handling.intake import check_matter
+from casebook.handling.intake import check_matter, judged_alone
 from casebook.handling.record import LEAD, CaseRecord, whole_ms
-from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, needs, own_co
+from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, needs, own_co, own_lead
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 
@@ -39,7 +39,7 @@ def answer_urging(case: CaseRecord, command: do.AnswerUrging, scene: Scene) -> O
 
 def supervise(case: CaseRecord, command: do.Supervise, scene: Scene) -> Outcome:
     needs(command.leader, "请写明责任领导。")
-    guard(not case.supervision, f"已有督办单 {case.supervision}。")
+    guard(case.supervision_due_at is None, f"督办单 {case.supervision} 还没有报告。")
     guard(command.report_by > scene.now, "督办的报告时间应在今后。")
     number = scene.next_supervision()
     seen = replace(case, supervision=number, supervision_due_at=command.report_by)
@@ -48,6 +48,16 @@ def supervise(case: CaseRecord, command: do.Supervise, scene: Scene) -> Outcome:
     if order is not None:
         told.append(Told("supervised", f"unit:{order.unit}", f"督办单 {number}", f"{case.case_no}：{command.leader}"))
     return Outcome(seen, told=tuple(told))
+
+
+def report_supervision(case: CaseRecord, command: do.ReportSupervision, scene: Scene) -> Outcome:
+    """The order's clock stops; if that is not enough, there is another."""
+    order = own_lead(case, scene.actor)
+    needs(command.text, "请填写督办办理情况。")
+    guard(case.supervision_due_at is not None, "没有待报告的督办单。")
+    words = f"{case.case_no}：{command.text}"[:200]
+    told = Told("supervision_reported", f"role:{roles.SUPERVISOR}", f"督办单 {case.supervision} 已报告", words)
+    return Outcome(replace(case, supervision_due_at=None).with_order(cleared(order)), told=(told,))
 
 
 def instruct(case: CaseRecord, command: do.Instruct, _: Scene) -> Outcome:
@@ -91,13 +101,19 @@ def correct(case: CaseRecord, command: do.Correct, scene: Scene) -> Outcome:
             value = scene.book.region(value, scene.now) if value else ""
         case "about_unit":
             value = scene.book.unit(value).code if value else ""
-        case "secret":
+            lead = case.lead()
+            alone = lead is not None and judged_alone(
+                [replace(case, about_unit=value)], lead.unit, bool(case.co_orders()), scene
+            )
+            guard(not alone, "这家单位正在单独办理本案，请先收回工单，再更正。")
+        case "secret" | "urgent":
             if value not in ("yes", "no"):
-                raise CaseError("bad_value", "保密只能是 yes 或 no。")
+                raise CaseError("bad_value", "只能是 yes 或 no。")
             value = value == "yes"
         case "title" | "body":
             guard(value, "标题和内容不能为空。")
-    guard(getattr(case, command.what) != value, "更正前后相同。")
+    old = getattr(case, command.what)
+    guard(old != value, "更正前后相同。")
     # New values by a name that the command's type has checked.
     fresh: dict[str, Any] = {command.what: value}
     changed = replace(case, **fresh)
@@ -105,7 +121,15 @@ def correct(case: CaseRecord, command: do.Correct, scene: Scene) -> Outcome:
         for order in case.orders:
             if order.open:
                 changed = changed.with_order(replace(order, contact_granted=False))
-    return Outcome(changed)
+    return Outcome(changed, facts={"old": {True: "yes", False: "no"}.get(old, old)})
+
+
+def correct_contact(case: CaseRecord, command: do.CorrectContact, _: Scene) -> Outcome:
+    """Whoever has the number that was given is the case's citizen already: the store has seen to it."""
+    needs(command.reason, "请填写更正理由。")
+    if case.citizen_id is None:
+        raise CaseError("bad_value", "请填写正确的联系电话。")
+    return Outcome(replace(case, anonymous=False))
 
 
 def attach(case: CaseRecord, command: do.Attach, scene: Scene) -> Outcome:

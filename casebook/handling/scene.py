@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from casebook.calendar import Calendar
 from casebook.errors import CaseError
@@ -20,7 +20,9 @@ _YELLOW = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Who acts, when, under which rules. `other` is the case that the command or the case names (a master)."""
+    """Who acts, when, under which rules. `other` is the case that the command or the case names (a master); `children`
+    are those that are merged into this one.
+    """
 
     actor: Actor
     now: datetime
@@ -29,6 +31,7 @@ class Scene:
     next_supervision: Callable[[], str]
     """Takes the next number of a supervision order."""
     other: CaseRecord | None = None
+    children: tuple[CaseRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A notice: to `citizen`, to `unit:<code>`, or to `role:<role>`."""
+    """A notice: to `citizen` (and those of merged cases), to `merged` (those alone), to `unit:<code>`, or to
+    `role:<role>`. The case's number stands in the text as it is: whoever has another hears their own.
+    """
 
     kind: str
     audience: str
@@ -59,6 +64,8 @@ class Outcome:
     state: str = ""
     timers: tuple[Timer, ...] = ()
     told: tuple[Told, ...] = field(default=())
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the history keeps besides what was said and what changed."""
 
 
 def guard(holds: object, message: str) -> None:

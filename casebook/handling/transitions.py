@@ -46,10 +46,11 @@ TRANSITIONS = (
     Transition("to_triage", (states.REGISTERED,), (states.TRIAGE,), (*_INTAKE, roles.SYSTEM)),
     # E6 并单
     Transition("merge", (states.REGISTERED, states.TRIAGE), (states.MERGED,), _BACK),
-    Transition("unmerge", (states.MERGED,), (states.REGISTERED, states.TRIAGE), _BACK),
+    Transition("unmerge", (states.MERGED,), (states.REGISTERED, states.TRIAGE), (*_BACK, roles.SYSTEM)),
     # E7 派单: the front desk only what the catalogue is sure of
     Transition("dispatch", (states.TRIAGE,), (states.DISPATCHED,), (*_DESK, *_BACK)),
     Transition("dispatch", (states.CONSULT, states.REWORK), (states.DISPATCHED,), _BACK),
+    Transition("recall", states.HANDLED, (states.TRIAGE,), _BACK),
     # E8 签收
     Transition("sign", (states.DISPATCHED,), (states.HANDLING,), (*_UNIT, roles.SYSTEM)),
     Transition("co_sign", states.HANDLED, (), (*_UNIT, roles.SYSTEM)),
@@ -67,6 +68,7 @@ TRANSITIONS = (
     # E13 延期: asked, signed, decided
     Transition("request_extension", (states.HANDLING,), (), (roles.LIAISON,)),
     Transition("sign_extension", (states.HANDLING,), (), (roles.DEPUTY,)),
+    Transition("drop_extension", (states.HANDLING,), (), _UNIT),
     Transition("approve_extension", (states.HANDLING,), (), _JUDGES),
     Transition("reject_extension", (states.HANDLING,), (), _JUDGES),
     # E14 挂起
@@ -81,22 +83,28 @@ TRANSITIONS = (
     Transition("review_back", (states.FED_BACK,), (states.HANDLING, states.REWORK), _BACK),
     # E18 回访, E19 办结
     Transition("callback", (states.CALLBACK,), (states.CALLBACK, states.REWORK), (roles.CALLBACK_AGENT, roles.SYSTEM)),
+    Transition("callback", (states.MERGED,), (states.REGISTERED, states.TRIAGE), (roles.CALLBACK_AGENT,)),
     Transition("close", (states.CALLBACK,), (states.CLOSED,), (roles.CALLBACK_AGENT,)),
     Transition("propose_close", (states.CALLBACK,), (), _BACK),
     Transition("confirm_close", (states.CALLBACK,), (states.CLOSED,), _BACK),
-    # E26 评价: by number and query code, on the public page
-    Transition("rate", (states.ANSWERED, states.CLOSED), (), (roles.CITIZEN,)),
+    Transition("decline_close", (states.CALLBACK,), (states.REWORK,), _BACK),
+    # 评价: by number and query code, on the public page
+    Transition("rate", (states.ANSWERED, states.MERGED, states.CLOSED), (), (roles.CITIZEN,)),
     # E20 重办
     Transition("reopen", (states.CLOSED,), (states.REWORK,), _FOR_CITIZEN),
     # E21 催办, E22 督办, 领导交办
     Transition("urge", states.HANDLED, (), (*_BACK, roles.SYSTEM)),
     Transition("answer_urging", states.HANDLED, (), _UNIT),
     Transition("supervise", states.OPEN, (), (*_JUDGES, roles.SYSTEM)),
+    # A case that was done again often enough is supervised before it is done once more.
+    Transition("supervise", (states.CLOSED,), (), _JUDGES),
+    Transition("report_supervision", (*states.HANDLED, states.FED_BACK), (), _UNIT),
     Transition("instruct", (states.REGISTERED, *states.OPEN), (), _JUDGES),
     # E23 撤回, E24 归档, E25 更正
     Transition("withdraw", (states.REGISTERED, *states.OPEN), (states.WITHDRAWN,), _FOR_CITIZEN),
     Transition("archive", states.OVER, (states.ARCHIVED,), _SYSTEM),
     Transition("correct", (states.REGISTERED, *states.OPEN, *states.OVER), (), _BACK),
+    Transition("correct_contact", (states.REGISTERED, *states.OPEN, *states.OVER), (), _BACK),
     Transition("grant_contact", states.HANDLED, (), _BACK),
     Transition(
         "remind", (states.TRIAGE, states.CONSULT, *states.HANDLED, states.FED_BACK, states.CALLBACK), (), _SYSTEM

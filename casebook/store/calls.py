@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from casebook.numbering import from_digits
 from casebook.privacy import Privacy, mask_number, normalise_number
-from casebook.states import PROGRESS
+from casebook.states import progress
 from casebook.store.callbacks import book, settle
-from casebook.store.cases import QUERY_CODE, add_effect, open_draft, start_clock
+from casebook.store.cases import QUERY_CODE, add_effect, master_of, open_draft, start_clock
 from casebook.store.driver import TAKEN, Driver
 from casebook.store.engine import COLLIDED, insert_for
 from casebook.store.kept import ConnectionLost, Kept
@@ -192,12 +192,16 @@ class SqlUnitOfWork(UnitOfWork):
     def look_up_case(self, command: LookUpCase) -> CommandResult:
         case_no = from_digits(command.digits)
         row = self.connection.execute(
-            select(case_.c.state, case_.c.query_code_hmac).where(case_.c.case_no == case_no)
+            select(case_.c.state, case_.c.outcome, case_.c.master_no, case_.c.query_code_hmac).where(
+                case_.c.case_no == case_no
+            )
         ).first()
         # The code is compared for an unknown number too: the answer takes as long as for a known one.
         index = row.query_code_hmac if row else self._privacy.index("", QUERY_CODE)
         matches = self._privacy.same(command.query_code, index, f"{QUERY_CODE}:{case_no}")
-        return CaseFound(PROGRESS[row.state]) if row and matches else CaseNotFound()
+        if row is None or not matches:
+            return CaseNotFound()
+        return CaseFound(progress(row.state, row.outcome, master_of(self.connection, row.master_no)))
 
     def book_callback(self, call_id: str, now: datetime) -> CommandResult:
         return CallbackBooked() if book(self.connection, call_id, "requested", now) else CallbackImpossible()

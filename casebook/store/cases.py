@@ -32,6 +32,14 @@ def next_number(connection: Connection, now: datetime) -> str:
     return case_number(day, connection.execute(NEXT_NUMBER, {"day": day}).scalar_one())
 
 
+def master_of(connection: Connection, master_no: str) -> tuple[str, str] | None:
+    """State and outcome of the case that another was merged into; None without one."""
+    if not master_no:
+        return None
+    row = connection.execute(select(case_.c.state, case_.c.outcome).where(case_.c.case_no == master_no)).first()
+    return (row.state, row.outcome) if row else None
+
+
 def open_draft(
     connection: Connection, privacy: Privacy, *, call_id: str, path: str, demand: str, now: datetime
 ) -> CaseOpened:

@@ -19,12 +19,18 @@ from casebook.handling.running import Clock, running
 from casebook.handling.scene import Scene
 from casebook.numbering import new_query_code
 from casebook.privacy import Privacy
-from casebook.roles import Actor
+from casebook.roles import THE_SYSTEM, Actor
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.calendar import Days
 from casebook.store.cases import NEXT_NUMBER, QUERY_CODE
 from casebook.store.casework_schema import attachment
-from casebook.store.citizens import citizen_of_call, citizen_values, keep_citizen, number_and_citizen
+from casebook.store.citizens import (
+    citizen_of_call,
+    citizen_values,
+    correct_citizen,
+    keep_citizen,
+    number_and_citizen,
+)
 from casebook.store.driver import TAKEN, Driver
 from casebook.store.engine import contested, reading
 from casebook.store.history import FIRST, append_event, event_values
@@ -37,6 +43,8 @@ from casebook.store.timers import set_timers
 
 _C = TypeVar("_C", bound=do.Command)
 _KEPT = 4
+_UNANSWERED = (states.TRANSFERRED, states.NOT_ACCEPTED, states.WITHDRAWN)
+"""How a case ends of which the citizens of merged cases have heard nothing."""
 _STALE = "案件已被他人修改，请刷新后再操作。"
 
 
@@ -148,7 +156,8 @@ class Casework:
             raise CaseError("stale_version", _STALE)
         before = read_case(row, load_orders(connection, row.id))
         command = _whole_ms(command)
-        scene = self._scene(connection, actor, now, self._other(connection, before, command))
+        children = _children(connection, case_no)
+        scene = self._scene(connection, actor, now, self._other(connection, before, command), children)
         if calendar is not None:
             scene = replace(scene, calendar=calendar)
         start = self._known_caller(connection, before, row.id, command, now)
@@ -160,23 +169,48 @@ class Casework:
         if isinstance(command, do.AnswerNow):
             keep_answer(connection, before, command, actor.name, now)
         append_event(connection, row.id, case_no, **_happened(before, decision, command, actor, key, now))
-        self._follow_up(connection, decision, now)
+        self._follow_up(connection, decision, now, children)
+        if before.state not in _UNANSWERED and decision.case.state in _UNANSWERED:
+            self._release(connection, decision.case, children, now)
         return decision.case.version
 
-    def _follow_up(self, connection: Connection, decision: Decision, now: datetime) -> None:
+    def _release(
+        self, connection: Connection, master: CaseRecord, children: Sequence[CaseRecord], now: datetime
+    ) -> None:
+        """What was merged into a case that ends without an answer is handled by itself again."""
+        for child in children:
+            self.apply(
+                connection,
+                child.case_no,
+                do.Unmerge(reason=f"主案件 {master.case_no} 没有答复就已了结"),
+                version=None,
+                actor=THE_SYSTEM,
+                key=f"{THE_SYSTEM.name}:release:{child.case_no}:{master.version}",
+                now=now,
+            )
+
+    def _follow_up(
+        self, connection: Connection, decision: Decision, now: datetime, children: Sequence[CaseRecord] = ()
+    ) -> None:
         after = decision.case
         set_timers(connection, after.case_no, decision.timers)
         if decision.told:
-            children = _children(connection, after) if after.state == states.CLOSED else []
             tell(connection, after, decision.told, f"{after.case_no}:{after.version}", self._channels, now, children)
 
-    def _scene(self, connection: Connection, actor: Actor, now: datetime, other: CaseRecord | None = None) -> Scene:
+    def _scene(
+        self,
+        connection: Connection,
+        actor: Actor,
+        now: datetime,
+        other: CaseRecord | None = None,
+        children: tuple[CaseRecord, ...] = (),
+    ) -> Scene:
         year = f"DB{city_day(now).year}"
 
         def next_supervision() -> str:
             return f"{year}-{connection.execute(NEXT_NUMBER, {'day': year}).scalar_one():04d}"
 
-        return Scene(actor, now, self.book, self._days.calendar(connection), next_supervision, other)
+        return Scene(actor, now, self.book, self._days.calendar(connection), next_supervision, other, children)
 
     def report_by(self, connection: Connection, now: datetime) -> datetime:
         """By when a unit reports on a supervision order that the hotline issues itself."""
@@ -195,7 +229,7 @@ class Casework:
             return None
         # Held, so that nobody merges the master away at the same moment.
         row = connection.execute(select_case().where(case_.c.case_no == number).with_for_update()).first()
-        return read_case(row, ()) if row is not None else None
+        return read_case(row, load_orders(connection, row.id)) if row is not None else None
 
     def _known_caller(
         self, connection: Connection, case: CaseRecord, case_id: int, command: do.Command, now: datetime
@@ -207,6 +241,10 @@ class Casework:
             if command.phone.strip():
                 return replace(case, citizen_id=self._citizen(connection, command, now))
             name = command.name
+        elif isinstance(command, do.CorrectContact):
+            return replace(
+                case, citizen_id=correct_citizen(connection, self._privacy, command.phone, command.name, now)
+            )
         elif isinstance(command, do.Recount) and case.due_at is None and case.citizen_id is None:
             name = ""
         else:
@@ -289,9 +327,11 @@ def _keep_attachment(connection: Connection, case_id: int, command: do.Attach, a
     )
 
 
-def _children(connection: Connection, master: CaseRecord) -> Sequence[CaseRecord]:
+def _children(connection: Connection, case_no: str) -> tuple[CaseRecord, ...]:
     """The cases that were merged into this one: their citizens are told too."""
     rows = connection.execute(
-        select_case().where(case_.c.master_no == master.case_no, case_.c.state == states.MERGED).order_by(case_.c.id)
+        select_case()
+        .where(case_.c.master_no == case_no, case_.c.master_no != "", case_.c.state == states.MERGED)
+        .order_by(case_.c.id)
     )
-    return [read_case(row, ()) for row in rows]
+    return tuple(read_case(row, ()) for row in rows)

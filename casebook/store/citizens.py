@@ -31,6 +31,15 @@ def keep_citizen(connection: Connection, privacy: Privacy, phone: str, name: str
     return known_citizen(connection, values) if new is None else new
 
 
+def correct_citizen(connection: Connection, privacy: Privacy, phone: str, name: str, now: datetime) -> int | None:
+    """As `keep_citizen`; a name takes the place of the one that was known."""
+    citizen_id = keep_citizen(connection, privacy, phone, name, now)
+    if citizen_id is not None and name:
+        named = citizen_values(privacy, phone, name, now)["name_enc"]
+        connection.execute(update(citizen).where(citizen.c.id == citizen_id).values(name_enc=named))
+    return citizen_id
+
+
 def citizen_values(privacy: Privacy, phone: str, name: str, now: datetime) -> dict[str, Any]:
     """The columns of whoever has this number; empty without a number."""
     number = normalise_number(phone)

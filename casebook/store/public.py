@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, delete, select, update
 
 from casebook.numbering import ZONE
 from casebook.privacy import Privacy
-from casebook.states import ANSWERED, CLOSED, DISCARDED, DRAFT, MERGED, PROGRESS
-from casebook.store.cases import QUERY_CODE
+from casebook.states import ANSWERED, CLOSED, DISCARDED, DRAFT, MERGED, PROGRESS, progress
+from casebook.store.cases import QUERY_CODE, master_of
 from casebook.store.engine import insert_for, reading
 from casebook.store.knowledge_schema import public_lock
 from casebook.store.schema import case_
@@ -72,11 +72,8 @@ class PublicQuery:
         with self._engine.begin() as connection:
             if locked := _hold(connection, sorted((number_key, address_key)), now):
                 return locked
-            row = connection.execute(
-                select(case_.c.state, case_.c.received_at, case_.c.satisfied, case_.c.query_code_hmac).where(
-                    case_.c.case_no == case_no
-                )
-            ).first()
+            columns = (case_.c.state, case_.c.outcome, case_.c.received_at, case_.c.satisfied, case_.c.query_code_hmac)
+            row = connection.execute(select(*columns, case_.c.master_no).where(case_.c.case_no == case_no)).first()
             # Compared also where there is no such case: the answer takes as long.
             right = self._privacy.same(query_code, row.query_code_hmac if row else "0" * 64, f"{QUERY_CODE}:{case_no}")
             if row is None or not right:
@@ -85,8 +82,10 @@ class PublicQuery:
                 return None
             # The address stays as it is: an own case must not buy new attempts at others.
             connection.execute(delete(public_lock).where(public_lock.c.key == number_key))
-        may_rate = row.state in RATED and row.satisfied is None
-        return Progress(case_no, PROGRESS[row.state], row.received_at.astimezone(ZONE).date(), may_rate)
+            master = master_of(connection, row.master_no)
+        answered = row.state in RATED or (row.state == MERGED and master is not None and master[0] == CLOSED)
+        told = progress(row.state, row.outcome, master)
+        return Progress(case_no, told, row.received_at.astimezone(ZONE).date(), answered and row.satisfied is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class PublicCases:
         if matters:
             statement = statement.where(case_.c.matter.in_(matters))
         if status is not None:
-            over = [state for state, progress in PROGRESS.items() if progress in OVER]
+            over = [state for state, told in PROGRESS.items() if told in OVER]
             statement = statement.where(case_.c.state.in_(over) if status == "closed" else case_.c.state.not_in(over))
         with reading(self._engine) as connection:
             return [
@@ -189,14 +188,14 @@ def _count(connection: Connection, key: str, now: datetime) -> None:
 
 
 def _public_case(row: Any) -> PublicCase:
-    progress = PROGRESS[row.state]
+    told = progress(row.state, row.outcome)
     return PublicCase(
         case_no=row.case_no,
         matter=row.matter,
         region=row.region,
         unit=row.lead_unit,
-        progress=progress,
+        progress=told,
         received_at=row.received_at,
-        closed_at=row.closed_at if progress in OVER else None,
+        closed_at=row.closed_at if told in OVER else None,
         expected_at=row.due_at,
     )

@@ -33,9 +33,12 @@ _FOR: Mapping[str, tuple[str, ...]] = {
     "closings": roles.BACK_OFFICE,
     "due": _OVERSIGHT,
     "supervised": _OVERSIGHT,
+    "instructed": _OVERSIGHT,
     "callbacks": (roles.CALLBACK_AGENT, *roles.BACK_OFFICE),
 }
 QUEUES = tuple(_FOR)
+_master = case_.alias("master")
+_CALLS_OF_MERGED = 3
 _MOST = 5000
 """Cases of a queue that are looked at to find those with the least time."""
 
@@ -67,7 +70,18 @@ _WHERE: Mapping[str, ColumnElement[bool]] = {
     "closings": and_(case_.c.state == states.CALLBACK, case_.c.closing_by != ""),
     "due": case_.c.state.in_((states.REGISTERED, *states.OPEN)),
     "supervised": and_(case_.c.state.in_(states.OPEN), case_.c.supervision != ""),
-    "callbacks": and_(case_.c.state == states.CALLBACK, case_.c.closing_by == ""),
+    "instructed": and_(case_.c.state.in_((states.REGISTERED, *states.OPEN)), case_.c.instructed_by != ""),
+    "callbacks": or_(
+        and_(case_.c.state == states.CALLBACK, case_.c.closing_by == ""),
+        # Whose case was merged into one that is closed is called as well, but not for ever.
+        and_(
+            case_.c.state == states.MERGED,
+            case_.c.citizen_id.is_not(None),
+            case_.c.reached.is_(False),
+            case_.c.attempts < _CALLS_OF_MERGED,
+            exists().where(_master.c.case_no == case_.c.master_no, _master.c.state == states.CLOSED),
+        ),
+    ),
 }
 
 

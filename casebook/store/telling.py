@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -25,16 +26,19 @@ def tell(
     now: datetime,
     children: Sequence[CaseRecord] = (),
 ) -> None:
-    """Write an event's notices into its transaction. The citizens of merged cases hear what their master's hears."""
+    """Write an event's notices into its transaction. The citizens of merged cases hear what their master's hears, under
+    the number that they know.
+    """
     for one in told:
-        if one.audience != "citizen":
+        if one.audience not in ("citizen", "merged"):
             addresses = [Address(name, one.audience) for name in channels.get("unit", (IN_APP,))]
             _send(connection, case.case_no, one, f"{key}:{one.kind}:{one.audience}", addresses, now)
             continue
-        for heard in (case, *children):
+        for heard in (case, *children) if one.audience == "citizen" else children:
             if heard.citizen_id is not None:
+                own = replace(one, text=one.text.replace(case.case_no, heard.case_no))
                 addresses = [Address(name, f"{AUDIENCE}{heard.citizen_id}") for name in channels.get("citizen", ())]
-                _send(connection, heard.case_no, one, f"{key}:{one.kind}:{heard.case_no}", addresses, now)
+                _send(connection, heard.case_no, own, f"{key}:{one.kind}:{heard.case_no}", addresses, now)
 
 
 def _send(

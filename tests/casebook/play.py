@@ -116,6 +116,10 @@ def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[d
             do.ReviewBack(defect="perfunctory", note="没有说明怎么修的"),
             do.ReviewBack(defect="off_the_point", note="答非所问", elsewhere=True),
         ],
+        "recall": [do.Recall(reason="派错了单位")],
+        "decline_close": [do.DeclineClose(note="可以解决", rework=True), do.DeclineClose(note="再解释一次")],
+        "report_supervision": [do.ReportSupervision(text="已到现场，正在整改")],
+        "correct_contact": [do.CorrectContact(phone="13900000001", name="王先生", reason="登记错了")],
         "callback": [
             do.Callback(result="unreachable"),
             do.Callback(result="reached", contacted=True, solved="yes", satisfied=5, satisfied_hotline=5),
@@ -129,6 +133,7 @@ def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[d
         "instruct": [do.Instruct(leader="李市长", text="请尽快解决")],
         "withdraw": [do.Withdraw(reason="已自行解决", reference="lyg1-1.1")],
         "correct": [
+            do.Correct(what="urgent", value="no" if case.urgent else "yes", reason="听错了"),
             do.Correct(what="place", value=f"{now:%H%M%S}号楼", reason="听错了"),
             do.Correct(what="secret", value="no" if case.secret else "yes", reason="来电人要求"),
         ],

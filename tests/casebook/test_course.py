@@ -21,6 +21,8 @@ MASTER = CaseRecord(case_no="LYG20261123999999", channel="phone", state=states.T
 EMPTY = CaseRecord(case_no="LYG20261123000001", channel="phone")
 FORWARD = {"dispatch", "sign", "co_sign", "co_feedback", "sign_feedback", "review_ok", "callback", "close", "archive"}
 """Tried first more often than not, or hardly any course would get to its end."""
+AWAY = ("withdraw", "merge", "refuse", "recall", "drop_extension")
+"""Hardly ever tried: they lead out, or back."""
 
 
 def play(seed: int, steps: int) -> list[tuple[CaseRecord, Happened]]:
@@ -35,8 +37,8 @@ def play(seed: int, steps: int) -> list[tuple[CaseRecord, Happened]]:
         if dice.random() < 0.6:
             choices.sort(key=lambda one: one[1].EVENT not in FORWARD)
         for actor, command in choices:
-            if step and command.EVENT in ("withdraw", "merge", "refuse") and dice.random() < 0.95:
-                continue  # ways out, or hardly any course would get far
+            if step and command.EVENT in AWAY and dice.random() < 0.95:
+                continue  # hardly any course would get far
             try:
                 decision = decide(case, command, scene(actor, now, MASTER))
             except CaseError:

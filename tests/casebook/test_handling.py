@@ -356,7 +356,10 @@ def test_a_merged_case_whose_master_takes_longer_is_archived_later(desk: Desk) -
     desk.do(child, DISPATCHER, do.Merge(master_no=master, reason="同一部电梯"))
     desk.later(days=31)
     assert desk.case(child).state == states.MERGED
-    desk.do(master, AGENT, do.Withdraw(reason="已解决", reference="lyg1-1.1"))
+    fed_back(desk, master)
+    desk.do(master, DISPATCHER, OK)
+    desk.do(master, CALLER_BACK, SATISFIED)
+    desk.do(master, CALLER_BACK, do.Close())
     desk.later(days=31)
     assert desk.case(child).state == states.ARCHIVED
 

@@ -1,35 +1,7 @@
-import type { Case, Order, Rules } from '../api/cases'
+import type { Order } from '../api/cases'
 import { shanghaiMoment } from '../shared/format'
-import { CAUSES, CORRECTED, DEFECTS, DEMANDS, HOW, RESULTS, RETURN_CODES, SATISFIED, SOLVED } from './labels'
-
-/** What a form holds: text for everything but ticks, and codes of several units. */
-export type Value = string | boolean | string[]
-export type Values = Record<string, Value>
-
-export interface Context {
-  detail: Case
-  rules: Rules | null
-  /** Code of the reader's unit; empty for none. */
-  unit: string
-}
-
-export interface Field {
-  name: string
-  label: string
-  kind: 'line' | 'text' | 'select' | 'radio' | 'yesno' | 'tick' | 'units' | 'moment' | 'days' | 'grade'
-  options?: Readonly<Record<string, string>>
-  /** Options under headings. */
-  groups?: Readonly<Record<string, readonly string[]>>
-  required?: boolean
-  /** A tick that has to be set. */
-  mustTick?: boolean
-  most?: number
-  rows?: number
-  hint?: string
-  initial?: Value
-  /** The public answer: checked while it is typed. */
-  reply?: boolean
-}
+import { correctedValue, note, text, unitOptions, type Context, type Field, type Value, type Values } from './fields'
+import { CAUSES, CORRECTED, DEFECTS, HOW, RESULTS, RETURN_CODES, SATISFIED, SOLVED } from './labels'
 
 export interface Action {
   word: string
@@ -46,16 +18,7 @@ export interface Action {
   body?: (context: Context, values: Values, plain: Record<string, unknown>) => Record<string, unknown>
 }
 
-const text = (name: string, label: string, more: Partial<Field> = {}): Field => ({
-  name, label, kind: 'text', required: true, most: 500, ...more,
-})
-const note = (label: string, required = true): Field => text('note', label, { required })
 const lead = (context: Context): Order | undefined => context.detail.case.orders.find((order) => order.role === 'lead' && !order.ended_at)
-
-function unitOptions(rules: Rules | null, besides: readonly string[] = []): Record<string, string> {
-  const units = (rules?.units ?? []).filter((unit) => !besides.includes(unit.code))
-  return Object.fromEntries(units.map((unit) => [unit.code, unit.name]))
-}
 
 /** Which helping unit's return is judged. */
 function returned({ detail, rules }: Context): Field {
@@ -156,6 +119,9 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   confirm_refusal: { word: '确认不予受理', done: '已确认不予受理', key: 'p', tone: 'primary', fields: () => [note('意见（可不填）', false)] },
   decline_refusal: { word: '应当受理', done: '已转为受理', key: 'b', fields: () => [note('受理理由')] },
   confirm_close: { word: '确认办结（未解决-已解释）', done: '已办结', key: 'p', tone: 'primary', fields: () => [note('意见（可不填）', false)] },
+  decline_close: {
+    word: '不同意办结', done: '已退回', key: 'b', tone: 'danger', fields: () => [note('理由'), { name: 'rework', label: '诉求可以解决，退回重办', kind: 'tick' }],
+  },
   callback: {
     word: '登记回访',
     done: '回访已登记',
@@ -253,6 +219,8 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   },
   sign_extension: { word: '签批延期申请', done: '延期申请已签批', tone: 'primary' },
   answer_urging: { word: '答复催办', done: '已答复催办', key: 'a', tone: 'primary', fields: () => [text('text', '办理进展')] },
+  report_supervision: { word: '督办报告', done: '已报告', fields: () => [text('text', '督办办理情况')] },
+  drop_extension: { word: '撤回延期申请', done: '已撤回', seldom: true, fields: () => [note('说明（可不填）', false)] },
   urge: {
     word: '催办',
     done: '已催办',
@@ -292,6 +260,13 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   },
   propose_close: {
     word: '提出按“未解决-已解释”办结', done: '已提出，待另一人审核', seldom: true, fields: () => [text('reason', '不能解决的原因和解释情况')],
+  },
+  recall: {
+    word: '收回工单',
+    done: '已收回，请重新派单',
+    seldom: true,
+    hint: () => '派错单位时用：各单位的工单都收回，不计入单位考核；案件的时限不停。',
+    fields: () => [text('reason', '收回的理由')],
   },
   suspend: {
     word: '挂起',
@@ -364,6 +339,17 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     ],
     body: (_, values, plain) => ({ ...plain, value: String(values[`value_${String(values.what)}`] ?? '') }),
   },
+  correct_contact: {
+    word: '更正联系方式',
+    done: '已更正',
+    seldom: true,
+    hint: () => '原来的号码和姓名不留在案件记录里。',
+    fields: () => [
+      { name: 'phone', label: '联系电话', kind: 'line', required: true, most: 32 },
+      { name: 'name', label: '姓名（可不填）', kind: 'line', most: 64 },
+      text('reason', '更正理由', { rows: 2 }),
+    ],
+  },
   reopen: { word: '重办', done: '已重办', fields: () => [text('reason', '新情况，或没有办好的依据')] },
   withdraw: {
     word: '诉求人撤回',
@@ -372,28 +358,6 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     tone: 'danger',
     fields: () => [text('reason', '撤回原因'), { name: 'reference', label: '撤回来电的编号或录音编号', kind: 'line', required: true, most: 64 }],
   },
-}
-
-/** Each kind of value has a field of its own, so that a change of mind loses nothing. */
-function correctedValue(what: string, rules: Rules | null): Field {
-  const name = `value_${what}`
-  const label = '改为'
-  switch (what) {
-    case 'demand':
-      return { name, label, kind: 'select', options: DEMANDS, required: true }
-    case 'matter':
-      return { name, label, kind: 'select', groups: rules?.groups ?? {}, required: true }
-    case 'region':
-      return { name, label, kind: 'select', options: Object.fromEntries((rules?.regions ?? []).map((one) => [one, one])) }
-    case 'about_unit':
-      return { name, label, kind: 'select', options: unitOptions(rules) }
-    case 'secret':
-      return { name, label, kind: 'radio', options: { yes: '保密', no: '不保密' }, required: true }
-    case 'body':
-      return text(name, label, { most: 500, rows: 5 })
-    default:
-      return { name, label, kind: 'line', required: what === 'title', most: 200 }
-  }
 }
 
 /** Limits as a dispatcher calls them; a city's own are shown by their ids. */

@@ -1,7 +1,7 @@
 import type { Case } from '../api/cases'
 import type { CaseEvent } from '../api/voicemails'
 import { clockTime } from '../shared/format'
-import { CAUSES, CORRECTED, DEFECTS, eventWord, HOW, RESULTS, RETURN_CODES, SATISFIED, SOLVED } from './labels'
+import { CAUSES, CORRECTED, DEFECTS, DEMANDS, eventWord, HOW, RESULTS, RETURN_CODES, SATISFIED, SOLVED } from './labels'
 import { useRules } from './useRules'
 
 /** Who did something, as people are called: "李娟（派单员）", "王强（承办人，海州区人民政府）". */
@@ -27,13 +27,22 @@ const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const NAMES: Readonly<Record<string, string>> = {
   unit: '承办单位', co_units: '协办', units: '参加单位', basis: '依据', proposed_unit: '建议', days: '工作日', solved: '结果', satisfied: '满意度',
   satisfied_hotline: '对热线', file_name: '文件', internal: '办理情况', answer: '答复', minutes: '会商纪要', leader: '领导', master_no: '并入', line: '线路',
-  value: '改为', law: '法律依据', proof: '凭证', reference: '来电', result: '结果', unsolved_reason: '未解决的原因',
+  old: '原为', value: '改为', law: '法律依据', proof: '凭证', reference: '来电', result: '结果', unsolved_reason: '未解决的原因',
 }
 const SHOWN = [
-  'code', 'defect', 'what', 'value', 'cause', 'unit', 'co_units', 'units', 'proposed_unit', 'basis', 'law', 'days', 'how', 'result', 'solved', 'satisfied',
+  'code', 'defect', 'what', 'old', 'value', 'cause', 'unit', 'co_units', 'units', 'proposed_unit', 'basis', 'law', 'days', 'how', 'result', 'solved', 'satisfied',
   'satisfied_hotline', 'leader', 'line', 'master_no', 'reason', 'text', 'note', 'unsolved_reason', 'minutes', 'internal', 'answer', 'proof', 'reference',
   'file_name',
 ] as const
+
+/** What stood and what stands there after a correction. */
+function corrected(what: unknown, value: string): string {
+  const { unitName } = useRules()
+  if (what === 'demand') return DEMANDS[value] ?? value
+  if (what === 'about_unit') return unitName(value)
+  if (what === 'secret' || what === 'urgent') return value === 'yes' ? '是' : '否'
+  return value
+}
 
 /** What an event carries, in words: "理由：…". */
 export function wordsOf(event: CaseEvent): string[] {
@@ -42,6 +51,7 @@ export function wordsOf(event: CaseEvent): string[] {
   return SHOWN.flatMap((name) => {
     const value = event.payload[name]
     if (value === undefined || value === null || value === '') return []
+    if (event.type === 'correct' && (name === 'old' || name === 'value')) return [`${NAMES[name]}：${corrected(event.payload.what, String(value))}`]
     const many = Array.isArray(value) ? value : [value]
     const said = many
       .map((one) => (['unit', 'co_units', 'units', 'proposed_unit'].includes(name) ? unitName(String(one)) : (WORDS[name]?.[String(one)] ?? (name === 'satisfied_hotline' ? SATISFIED[String(one)] : undefined) ?? String(one))))

@@ -82,12 +82,12 @@ export function dueTime(due: string): string {
 const EVENTS: Readonly<Record<string, string>> = {
   open_by_voicemail: '收到留言，发放编号', start_clock: '通话结束，开始计时', raise_alert: '发现预警', acknowledge_alert: '处置预警',
   register: '登记', discard: '作废', answer_now: '现场答复', transfer: '转接', refuse: '提出不予受理', confirm_refusal: '确认不予受理',
-  decline_refusal: '不同意不予受理', to_triage: '转后台分办', merge: '并单', unmerge: '撤销并单', dispatch: '派单', sign: '签收', co_sign: '协办签收',
+  decline_refusal: '不同意不予受理', to_triage: '转后台分办', merge: '并单', unmerge: '撤销并单', dispatch: '派单', recall: '收回工单', sign: '签收', co_sign: '协办签收',
   return_order: '退单', accept_return: '同意退单', reject_return: '不同意退单，指定办理', consult: '会商', contact: '联系诉求人',
-  request_extension: '申请延期', sign_extension: '签批延期申请', approve_extension: '批准延期', reject_extension: '不批准延期', suspend: '挂起',
+  request_extension: '申请延期', sign_extension: '签批延期申请', approve_extension: '批准延期', reject_extension: '不批准延期', drop_extension: '撤回延期申请', suspend: '挂起',
   resume: '恢复办理', feedback: '填写反馈', sign_feedback: '签批反馈', co_feedback: '协办反馈', review_ok: '审核通过', review_back: '退回重办',
-  callback: '回访', close: '办结', propose_close: '提出按“未解决-已解释”办结', confirm_close: '确认办结', reopen: '重办', urge: '催办',
-  answer_urging: '答复催办', supervise: '督办', instruct: '领导交办', withdraw: '诉求人撤回', archive: '归档', correct: '更正',
+  callback: '回访', close: '办结', propose_close: '提出按“未解决-已解释”办结', confirm_close: '确认办结', decline_close: '不同意办结', reopen: '重办', urge: '催办',
+  answer_urging: '答复催办', supervise: '督办', report_supervision: '督办报告', instruct: '领导交办', withdraw: '诉求人撤回', archive: '归档', correct: '更正', correct_contact: '更正联系方式',
   grant_contact: '授权查看联系方式', attach: '上传附件', recount: '重算时限', remind: '热线环节超时提醒', co_return: '协办退单', accept_co_return: '同意协办退单', reject_co_return: '不同意协办退单',
 }
 export const eventWord = (kind: string): string => EVENTS[kind] ?? kind
@@ -104,13 +104,13 @@ export const RESULTS: Readonly<Record<string, string>> = { reached: '接通并�
 export const SATISFIED: Readonly<Record<string, string>> = { 5: '非常满意', 4: '满意', 3: '基本满意', 2: '不满意', 1: '非常不满意' }
 export const CAUSES: Readonly<Record<string, string>> = { citizen_material: '等诉求人补充材料', objective: '客观原因' }
 export const CORRECTED: Readonly<Record<string, string>> = {
-  matter: '事项', region: '区域', place: '地点', demand: '诉求类型', title: '标题', body: '内容', about_unit: '被投诉单位', commitment: '违示违诺', secret: '保密',
+  matter: '事项', region: '区域', place: '地点', demand: '诉求类型', title: '标题', body: '内容', about_unit: '被投诉单位', commitment: '违示违诺', urgent: '紧急', secret: '保密',
 }
 export const OUTCOMES: Readonly<Record<string, string>> = {
   solved: '已解决', partly: '部分解决', refused_to_say: '不愿评价', unreachable: '联系不上', explained: '未解决-已解释', answered: '现场答复',
   refused: '不予受理', merged: '并单', withdrawn: '撤回',
 }
 export const ORDER_RESULTS: Readonly<Record<string, string>> = {
-  done: '办毕', returned: '已退单', reworked: '退回后改派', withdrawn: '诉求人撤回', replaced: '随主办改派',
+  done: '办毕', returned: '已退单', reworked: '退回后改派', withdrawn: '诉求人撤回', replaced: '收回或随主办改派',
 }
 export const size = (bytes: number): string => (bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`)

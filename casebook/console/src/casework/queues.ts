@@ -13,6 +13,7 @@ export const QUEUES: Readonly<Record<string, { word: string; empty: string }>> =
   refusals: { word: '不予受理', empty: '没有要确认的不予受理。' },
   closings: { word: '办结审核', empty: '没有要确认的办结。' },
   supervised: { word: '督办', empty: '没有督办中的案件。' },
+  instructed: { word: '领导交办', empty: '没有领导交办的案件。' },
 }
 
 export function lineOf(queue: string, one: QueueLine): Line {

@@ -1,6 +1,6 @@
 import { reactive, watch } from 'vue'
 import { idempotencyKeys } from '../api/client'
-import type { Values } from './actions'
+import type { Values } from './fields'
 
 /**
  * What is typed into the form of one action on one case. It lives in this tab's session storage until it is sent, so that
