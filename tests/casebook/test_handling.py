@@ -356,7 +356,9 @@ def test_a_merged_case_whose_master_takes_longer_is_archived_later(desk: Desk) -
     desk.do(child, DISPATCHER, do.Merge(master_no=master, reason="同一部电梯"))
     desk.later(days=31)
     assert desk.case(child).state == states.MERGED
-    fed_back(desk, master)
+    desk.do(master, liaison("zhujian"), do.CoFeedback(internal="已督促物业"))  # both have been signed for long
+    desk.do(master, liaison("haizhou"), FEEDBACK)
+    desk.do(master, deputy("haizhou"), do.SignFeedback())
     desk.do(master, DISPATCHER, OK)
     desk.do(master, CALLER_BACK, SATISFIED)
     desk.do(master, CALLER_BACK, do.Close())
