@@ -113,7 +113,10 @@ class Deadlines(_Entry):
     return_wd: int = 1
     """A unit may return an order until so long after the time for signing it."""
     urging_answer_wd: int = 1
+    refusal_review_wd: int = 1
     return_review_wd: int = 1
+    extension_review_wd: int = 1
+    rework_wd: int = 1
     consult_wd: int = 2
     review_wd: int = 1
     callback_wd: int = 2

@@ -4,6 +4,7 @@ events, never kept by something that looks now and then.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -80,11 +81,18 @@ def light(start: datetime, due: datetime, now: datetime, *, calendar: Calendar, 
     """Green, yellow (seven tenths used, or the last working day) or red (overdue)."""
     if now > due:
         return "red"
-    if now - start >= (due - start) * _YELLOW_SHARE:
-        return "yellow"
-    if in_days and not calendar.working_days(now, due - _INSTANT):
-        return "yellow"
-    return "green"
+    return "yellow" if now >= yellow_at(start, due, calendar=calendar, in_days=in_days) else "green"
+
+
+def yellow_at(start: datetime, due: datetime, *, calendar: Calendar, in_days: bool) -> datetime:
+    """When seven tenths are used. Of a limit in working days: the beginning of the working day before which seven
+    tenths of them are over, or of the last one.
+    """
+    days = calendar.working_days(start, due - _INSTANT) if in_days else 0
+    if not days:
+        return start + (due - start) * _YELLOW_SHARE
+    over = min(math.ceil(round(days * _YELLOW_SHARE, 6)), days - 1)
+    return end_of_day(calendar.nth_workday(start.astimezone(ZONE).date(), over + 1) - timedelta(days=1))
 
 
 def cleared(order: OrderRecord) -> OrderRecord:

@@ -55,7 +55,10 @@ def co_feedback(case: CaseRecord, command: do.CoFeedback, scene: Scene) -> Outco
     guard(order.fed_back_at is None, "这张协办工单已经反馈。")
     guard(order.signed_at is not None, "请先签收。")
     needs(command.internal, "请填写办理情况。")
-    late = order.due_at is not None and scene.now > order.due_at
+    lead = case.lead()
+    # While the case is suspended, time stands still since the suspension.
+    now = (lead.suspended_at if lead else None) or scene.now
+    late = order.due_at is not None and now > order.due_at
     return Outcome(case.with_order(cleared(replace(order, fed_back_at=scene.now, late=late))))
 
 
@@ -84,7 +87,7 @@ def review_back(case: CaseRecord, command: do.ReviewBack, scene: Scene) -> Outco
         return Outcome(end_orders(case.with_order(marked), "reworked", scene), states.REWORK, told=told)
     due = handed_back(order, span_of(order, scene.book), scene.now, scene.calendar)
     again = replace(marked, due_at=due, fed_back_at=None)
-    return Outcome(case.with_order(again), states.HANDLING, due_timers(again, scene.now), told)
+    return Outcome(case.with_order(again), states.HANDLING, due_timers(again, scene.now, scene), told)
 
 
 def callback(case: CaseRecord, command: do.Callback, scene: Scene) -> Outcome:

@@ -97,5 +97,5 @@ def decide(case: CaseRecord, command: do.Command, scene: Scene) -> Decision:
     }
     if scene.actor.unit:
         payload["by"]["unit"] = scene.actor.unit
-    timers = (*outcome.timers, *reminders(case, after, scene))
+    timers = (*outcome.timers, *reminders(case, after, scene, command.EVENT))
     return Decision(after, payload, timers, outcome.told)

@@ -16,6 +16,8 @@ from casebook.rulebook import Rulebook
 
 NO_PLACE = "无地点"
 _VOICEMAIL = "voicemail"
+_IN_SOMEBODYS_HANDS = ("phone", _VOICEMAIL)
+"""Channels whose demands a person has before them: of others the back office is told."""
 
 
 def register(case: CaseRecord, command: do.Register, scene: Scene) -> Outcome:
@@ -54,7 +56,11 @@ def register(case: CaseRecord, command: do.Register, scene: Scene) -> Outcome:
     }
     registered = with_values(case, {**same, **new})
     words = f"您的诉求已登记，编号 {case.case_no}。"
-    return Outcome(registered, states.REGISTERED, told=(Told("registered", "citizen", "诉求已登记", words),))
+    told = [Told("registered", "citizen", "诉求已登记", words)]
+    if case.channel not in _IN_SOMEBODYS_HANDS:
+        title = f"{case.case_no}：{command.title}"[:100]
+        told.append(Told("triage", f"role:{roles.DISPATCHER}", "新诉求待分办", title))
+    return Outcome(registered, states.REGISTERED, told=tuple(told))
 
 
 _SAID = (

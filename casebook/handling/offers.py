@@ -155,7 +155,9 @@ _STANDS: Mapping[str, Callable[[CaseRecord, Actor], bool]] = {
     "urge": lambda case, _: case.lead() is not None,
     "answer_urging": _may_answer_urging,
     "supervise": lambda case, _: case.supervision_due_at is None,
-    "report_supervision": lambda case, actor: case.supervision_due_at is not None and _leads(case, actor),
+    "report_supervision": lambda case, actor: (
+        case.supervision_due_at is not None and bool(_own_lead(case, actor) or _own_co(case, actor))
+    ),
     "grant_contact": _may_grant,
     "attach": _may_attach,
 }

@@ -53,7 +53,8 @@ def dispatch(case: CaseRecord, command: do.Dispatch, scene: Scene) -> Outcome:
         Timer("auto_sign", order.sign_due_at or scene.now, order.seq, mark(order.sign_due_at or scene.now))
         for order in made
     )
-    return Outcome(sent, states.DISPATCHED, (*timers, *due_timers(made[0], scene.now)), told)
+    urgings = [timer for order in made for timer in due_timers(order, scene.now, scene)]
+    return Outcome(sent, states.DISPATCHED, (*timers, *urgings), told)
 
 
 def _receivers(
@@ -176,7 +177,16 @@ def reject_return(case: CaseRecord, command: do.RejectReturn, scene: Scene) -> O
     order = _returned(case, command.note, scene)
     told = Told("return_rejected", f"unit:{order.unit}", "退单未通过，指定办理", case.case_no)
     state = states.HANDLING if order.signed_at else states.DISPATCHED
-    return Outcome(case.with_order(replace(order, final=True)), state, _sign_again(order, scene), (told,))
+    kept = case.with_order(replace(order, final=True))
+    timers = [timer for one in kept.orders if one.open for timer in _timers_again(one, scene)]
+    return Outcome(kept, state, tuple(timers), (told,))
+
+
+def _timers_again(order: OrderRecord, scene: Scene) -> tuple[Timer, ...]:
+    """Timers that were due while a return was judged found no unit to sign, and none to urge."""
+    if order.return_pending:
+        return ()
+    return (*_sign_again(order, scene), *due_timers(order, order.dispatched_at or scene.now, scene))
 
 
 def _sign_again(order: OrderRecord, scene: Scene) -> tuple[Timer, ...]:
@@ -220,7 +230,8 @@ def accept_co_return(case: CaseRecord, command: do.AcceptCoReturn, scene: Scene)
 def reject_co_return(case: CaseRecord, command: do.RejectCoReturn, scene: Scene) -> Outcome:
     order = _co_returned(case, command.unit, command.note, scene)
     told = Told("return_rejected", f"unit:{order.unit}", "协办退单未通过，指定协办", case.case_no)
-    return Outcome(case.with_order(replace(order, final=True)), timers=_sign_again(order, scene), told=(told,))
+    kept = replace(order, final=True)
+    return Outcome(case.with_order(kept), timers=_timers_again(kept, scene), told=(told,))
 
 
 def _co_returned(case: CaseRecord, unit: str, note: str, scene: Scene) -> OrderRecord:
@@ -292,11 +303,21 @@ def approve_extension(case: CaseRecord, _: do.ApproveExtension, scene: Scene) ->
         extension_signed=False,
     )
     later = replace(case, due_at=extended(case.due_at, days, scene.calendar)).with_order(granted)
+    timers = [*due_timers(granted, order.dispatched_at or scene.now, scene)]
+    for one in _waited_for(case):
+        helping = replace(one, due_at=extended(one.due_at or order.due_at, days, scene.calendar))
+        later = later.with_order(helping)
+        timers += due_timers(helping, one.dispatched_at or scene.now, scene)
     told = (
         Told("extension", "citizen", "办理延期", f"{case.case_no} 的办理时间延长 {days} 个工作日。"),
         Told("extension_decided", f"unit:{order.unit}", "延期已批准", f"{case.case_no}：{days} 个工作日"),
     )
-    return Outcome(later, timers=due_timers(granted, order.dispatched_at or scene.now), told=told)
+    return Outcome(later, timers=tuple(timers), told=told)
+
+
+def _waited_for(case: CaseRecord) -> list[OrderRecord]:
+    """The helping orders that have not fed back: their time moves with the lead's."""
+    return [one for one in case.co_orders() if one.fed_back_at is None]
 
 
 def reject_extension(case: CaseRecord, command: do.RejectExtension, _: Scene) -> Outcome:
@@ -333,8 +354,17 @@ def resume(case: CaseRecord, _: do.Resume, scene: Scene) -> Outcome:
     order = lead_of(case)
     due = resumed(order, span_of(order, scene.book), scene.now, scene.calendar)
     going = replace(order, due_at=due, suspended_at=None, resume_at=None)
-    told = Told("resumed", f"unit:{order.unit}", "工单恢复办理", case.case_no)
-    return Outcome(case.with_order(going), states.HANDLING, due_timers(going, scene.now), (told,))
+    again, timers = case.with_order(going), [*due_timers(going, scene.now, scene)]
+    told = [Told("resumed", f"unit:{order.unit}", "工单恢复办理", case.case_no)]
+    for one in _waited_for(case):
+        # The whole case stood still.
+        stopped = replace(one, suspended_at=order.suspended_at)
+        due = resumed(stopped, span_of(one, scene.book), scene.now, scene.calendar)
+        helping = replace(one, due_at=due)
+        again = again.with_order(helping)
+        timers += due_timers(helping, scene.now, scene)
+        told.append(Told("resumed", f"unit:{one.unit}", "工单恢复办理", case.case_no))
+    return Outcome(again, states.HANDLING, tuple(timers), tuple(told))
 
 
 def grant_contact(case: CaseRecord, command: do.GrantContact, _: Scene) -> Outcome:

@@ -10,8 +10,8 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.clocks import Span, cleared
 from casebook.handling.intake import check_matter, judged_alone
-from casebook.handling.record import LEAD, CaseRecord, whole_ms
-from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, needs, own_co, own_lead
+from casebook.handling.record import CaseRecord, whole_ms
+from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, needs, own_co
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 
@@ -43,16 +43,18 @@ def supervise(case: CaseRecord, command: do.Supervise, scene: Scene) -> Outcome:
     guard(command.report_by > scene.now, "督办的报告时间应在今后。")
     number = scene.next_supervision()
     seen = replace(case, supervision=number, supervision_due_at=command.report_by)
-    order = case.lead()
     told = [Told("supervised", f"role:{roles.SUPERVISOR}", f"督办单 {number}", case.case_no)]
-    if order is not None:
-        told.append(Told("supervised", f"unit:{order.unit}", f"督办单 {number}", f"{case.case_no}：{command.leader}"))
+    for order in case.orders:
+        if order.open:
+            words = f"{case.case_no}：{command.leader}"
+            told.append(Told("supervised", f"unit:{order.unit}", f"督办单 {number}", words))
     return Outcome(seen, told=tuple(told))
 
 
 def report_supervision(case: CaseRecord, command: do.ReportSupervision, scene: Scene) -> Outcome:
-    """The order's clock stops; if that is not enough, there is another."""
-    order = own_lead(case, scene.actor)
+    """The supervision's clock stops; if that is not enough, there is another."""
+    lead = case.lead()
+    order = lead if lead is not None and lead.unit == scene.actor.unit else own_co(case, scene.actor.unit)
     needs(command.text, "请填写督办办理情况。")
     guard(case.supervision_due_at is not None, "没有待报告的督办单。")
     words = f"{case.case_no}：{command.text}"[:200]
@@ -73,6 +75,10 @@ def instruct(case: CaseRecord, command: do.Instruct, _: Scene) -> Outcome:
 
 
 _OWN_LIMITS = {
+    "refusal": "不予受理审核已超时",
+    "extension": "延期审批已超时",
+    "rework": "重办派单已超时",
+    "report": "督办报告已超时",
     "triage": "分办已超时",
     "return": "退单审核已超时",
     "consult": "会商已超时",
@@ -156,8 +162,7 @@ def recount(case: CaseRecord, command: do.Recount, scene: Scene) -> Outcome:
         due = max(order.due_at, scene.calendar.deadline(order.dispatched_at, int(days)))
         moved = replace(order, due_at=due, calendar_version=command.new_calendar)
         later = later.with_order(moved)
-        if order.role == LEAD:
-            timers += due_timers(moved, order.dispatched_at)
+        timers += due_timers(moved, order.dispatched_at, scene)
     return Outcome(later, timers=tuple(timers))
 
 

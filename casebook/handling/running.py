@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from casebook import states
@@ -14,7 +15,26 @@ from casebook.handling.record import CaseRecord
 from casebook.handling.scene import Scene, Timer, mark
 from casebook.rulebook import Deadlines
 
-What = Literal["case", "triage", "return", "consult", "sign", "handle", "review", "callback", "report"]
+What = Literal[
+    "case",
+    "triage",
+    "refusal",
+    "return",
+    "consult",
+    "sign",
+    "handle",
+    "extension",
+    "review",
+    "callback",
+    "rework",
+    "report",
+]
+Moments = Mapping[str, datetime]
+"""When events last happened, by their types: since when something is waited for that the case itself does not say."""
+_REWORKED = ("review_back", "callback", "decline_close", "reopen")
+SINCE = ("refuse", "consult", "sign_extension", *_REWORKED)
+"""The events of which `Moments` need to tell."""
+_NEVER: Moments = MappingProxyType({})
 _LIGHTS = ("red", "yellow", "green")
 _A_DAY = timedelta(days=1)
 """A limit longer than that is one in working days."""
@@ -31,12 +51,12 @@ class Clock:
 
 
 def running(
-    case: CaseRecord, now: datetime, limits: Deadlines, calendar: Calendar, consulted_at: datetime | None = None
+    case: CaseRecord, now: datetime, limits: Deadlines, calendar: Calendar, moments: Moments = _NEVER
 ) -> tuple[Clock, ...]:
-    """Every clock, the one with the least time first. `consulted_at`: since when units talk over a case in CONSULT."""
+    """Every clock, the one with the least time first."""
     found = [
         Clock(what, unit, due, light(start, due, now, calendar=calendar, in_days=due - start > _A_DAY))
-        for what, unit, start, due in _spans(case, limits, calendar, consulted_at)
+        for what, unit, start, due in _spans(case, limits, calendar, moments)
         if start is not None and due is not None
     ]
     return tuple(sorted(found, key=lambda one: one.due))
@@ -47,16 +67,17 @@ def nearest(clocks: Sequence[Clock]) -> Clock | None:
     return min(clocks, key=lambda one: (_LIGHTS.index(one.light), one.due), default=None)
 
 
-_OWN = ("return", "consult", "review", "callback")
+_OWN = ("refusal", "return", "consult", "extension", "review", "callback", "rework", "report")
 
 
-def reminders(before: CaseRecord, after: CaseRecord, scene: Scene) -> tuple[Timer, ...]:
-    """A timer for the end of each clock of the hotline's own that a decision has started."""
-    consulted_at = scene.now if after.state == states.CONSULT != before.state else None
+def reminders(before: CaseRecord, after: CaseRecord, scene: Scene, event: str) -> tuple[Timer, ...]:
+    """A timer for the end of each clock of the hotline's own, and of a supervision, that an event has started."""
 
     def own(case: CaseRecord) -> set[tuple[What, datetime]]:
-        whats = (*_OWN, "triage") if case.state == states.TRIAGE else _OWN
-        spans = _spans(case, scene.book.deadlines, scene.calendar, consulted_at)
+        # A caller's demand is in the hands of who registered it.
+        waits = case.state == states.TRIAGE or (case.state == states.REGISTERED and case.channel != "phone")
+        whats = (*_OWN, "triage") if waits else _OWN
+        spans = _spans(case, scene.book.deadlines, scene.calendar, {event: scene.now})
         return {(what, due) for what, _, start, due in spans if what in whats and start and due}
 
     new = own(after) - own(before)
@@ -66,7 +87,7 @@ def reminders(before: CaseRecord, after: CaseRecord, scene: Scene) -> tuple[Time
 _Span = tuple[What, str, datetime | None, datetime | None]
 
 
-def _spans(case: CaseRecord, limits: Deadlines, calendar: Calendar, consulted_at: datetime | None) -> Iterator[_Span]:
+def _spans(case: CaseRecord, limits: Deadlines, calendar: Calendar, moments: Moments) -> Iterator[_Span]:
     """What is waited for, the unit, since when, until when."""
 
     def own(what: What, start: datetime | None, days: int) -> _Span:
@@ -76,13 +97,18 @@ def _spans(case: CaseRecord, limits: Deadlines, calendar: Calendar, consulted_at
         return
     yield "case", "", case.clock_started_at or case.registered_at, case.due_at
     lead = case.lead()
+    if case.refusal_by:
+        yield own("refusal", moments.get("refuse"), limits.refusal_review_wd)
     match case.state:
         case states.TRIAGE if lead is not None:
             yield own("return", lead.returned_at, limits.return_review_wd)
         case states.REGISTERED | states.TRIAGE:
             yield "triage", "", case.registered_at, case.triage_due_at
         case states.CONSULT:
-            yield own("consult", consulted_at, limits.consult_wd)
+            yield own("consult", moments.get("consult"), limits.consult_wd)
+        case states.REWORK:
+            begun = max((moments[one] for one in _REWORKED if one in moments), default=None)
+            yield own("rework", begun, limits.rework_wd)
         case states.FED_BACK if lead is not None:
             yield own("review", lead.fed_back_at, limits.review_wd)
         case states.CALLBACK:
@@ -91,6 +117,8 @@ def _spans(case: CaseRecord, limits: Deadlines, calendar: Calendar, consulted_at
             for order in case.orders:
                 if order.return_pending:
                     yield own("return", order.returned_at, limits.return_review_wd)
+            if lead is not None and lead.extension_signed:
+                yield own("extension", moments.get("sign_extension"), limits.extension_review_wd)
             yield from _of_orders(case)
     if case.supervision:
         yield "report", case.lead_unit, case.registered_at, case.supervision_due_at
@@ -102,8 +130,8 @@ def _of_orders(case: CaseRecord) -> Iterator[_Span]:
             continue
         if order.signed_at is None:
             yield "sign", order.unit, order.dispatched_at, order.sign_due_at
-        # A suspended order's clock stands still.
-        if order.suspended_at is None:
+        # The clocks of a suspended case's orders stand still.
+        if case.state != states.SUSPENDED:
             yield "handle", order.unit, order.dispatched_at, order.due_at
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from casebook.calendar import Calendar
 from casebook.errors import CaseError
-from casebook.handling.clocks import Span
+from casebook.handling.clocks import Span, yellow_at
 from casebook.handling.record import CaseRecord, OrderRecord, plain
 from casebook.roles import Actor
 from casebook.rulebook import LimitRule, Rulebook
 
 TimerKind = Literal["auto_sign", "urge_yellow", "urge_red", "resume", "supervise", "archive", "remind"]
-_YELLOW = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +113,34 @@ def mark(moment: datetime) -> str:
     return str(plain(moment))
 
 
-def due_timers(order: OrderRecord, start: datetime) -> tuple[Timer, ...]:
-    """Urgings at yellow and at red; a due time that has moved since makes them mean nothing."""
-    if order.due_at is None:
+def due_timers(order: OrderRecord, start: datetime, scene: Scene) -> tuple[Timer, ...]:
+    """Urgings at yellow and at red, less those that the unit has had; a due time that has moved since makes them mean
+    nothing. What is past is made up for at once: yellow, or else red.
+    """
+    if order.due_at is None or order.fed_back_at is not None:
         return ()
-    marks = mark(order.due_at)
-    yellow = start + (order.due_at - start) * _YELLOW
-    return (
-        Timer("urge_yellow", yellow, order.seq, marks),
-        Timer("urge_red", order.due_at, order.seq, marks),
-    )
+    # With this moment: the unit may have the order back under a due time for which timers have come and gone.
+    marks = f"{mark(order.due_at)}{_SINCE}{mark(scene.now)}"
+    in_days = span_of(order, scene.book).unit == "wd"
+    yellow = yellow_at(start, order.due_at, calendar=scene.calendar, in_days=in_days)
+    if in_days:
+        yellow = min(yellow + _MORNING, order.due_at)  # a unit is urged when it is at work
+    had = order.urged_at
+    timers = []
+    if scene.now < order.due_at and (had is None or had < yellow):
+        timers.append(Timer("urge_yellow", max(yellow, scene.now), order.seq, marks))
+    if had is None or had < order.due_at:
+        timers.append(Timer("urge_red", max(order.due_at, scene.now), order.seq, marks))
+    return tuple(timers)
+
+
+def due_of(marks: str) -> str:
+    """The due time for which an urging was set, as `mark` spells it."""
+    return marks.partition(_SINCE)[0]
+
+
+_SINCE = "@"
+_MORNING = timedelta(hours=9)
 
 
 def span_of(order: OrderRecord, book: Rulebook) -> Span:

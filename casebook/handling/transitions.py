@@ -106,9 +106,7 @@ TRANSITIONS = (
     Transition("correct", (states.REGISTERED, *states.OPEN, *states.OVER), (), _BACK),
     Transition("correct_contact", (states.REGISTERED, *states.OPEN, *states.OVER), (), _BACK),
     Transition("grant_contact", states.HANDLED, (), _BACK),
-    Transition(
-        "remind", (states.TRIAGE, states.CONSULT, *states.HANDLED, states.FED_BACK, states.CALLBACK), (), _SYSTEM
-    ),
+    Transition("remind", (states.REGISTERED, *states.OPEN), (), _SYSTEM),
     Transition("recount", (states.REGISTERED, *states.OPEN), (), _SYSTEM),
     # 附件
     Transition("attach", (states.DRAFT,), (), _INTAKE),

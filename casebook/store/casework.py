@@ -15,7 +15,7 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.decide import Decision, decide
 from casebook.handling.record import CaseRecord, case_values, whole_ms
-from casebook.handling.running import Clock, running
+from casebook.handling.running import Clock, Moments, running
 from casebook.handling.scene import Scene
 from casebook.numbering import new_query_code
 from casebook.privacy import Privacy
@@ -216,11 +216,9 @@ class Casework:
         """By when a unit reports on a supervision order that the hotline issues itself."""
         return self._days.calendar(connection).deadline(now, self.book.deadlines.supervise_wd)
 
-    def clocks(
-        self, connection: Connection, case: CaseRecord, now: datetime, consulted_at: datetime | None
-    ) -> tuple[Clock, ...]:
+    def clocks(self, connection: Connection, case: CaseRecord, now: datetime, moments: Moments) -> tuple[Clock, ...]:
         """The clocks that run for a case."""
-        return running(case, now, self.book.deadlines, self._days.calendar(connection), consulted_at)
+        return running(case, now, self.book.deadlines, self._days.calendar(connection), moments)
 
     def _other(self, connection: Connection, case: CaseRecord, command: do.Command) -> CaseRecord | None:
         """The master that a merge names, or that a merged case has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -99,6 +99,11 @@ def insert_for(connection: Connection, table: Table) -> Any:
     """INSERT with ON CONFLICT, which both databases have and SQLAlchemy spells by dialect."""
     insert: Callable[[Table], Any] = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     return insert(table)
+
+
+def in_parts(ids: Sequence[int]) -> list[Sequence[int]]:
+    """Ids in parts that fit into one statement of either database."""
+    return [ids[at : at + 500] for at in range(0, len(ids), 500)]
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

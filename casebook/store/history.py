@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
+from casebook.handling.running import SINCE
 from casebook.hashchain import GENESIS, canonical, digest
 from casebook.rights import hidden_payload
+from casebook.store.engine import in_parts
 from casebook.store.schema import event
 
 
@@ -75,6 +77,20 @@ def event_values(
     }
     values["hash"] = digest(previous, {"case_no": case_no, **values})
     return {"prev_hash": previous, "idempotency_key": idempotency_key, **values}
+
+
+def moments(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, datetime]]:
+    """By case, when the events last happened from which clocks run that the case itself does not tell of."""
+    found: dict[int, dict[str, datetime]] = {}
+    for some in in_parts(ids):
+        statement = (
+            select(event.c.case_id, event.c.type, func.max(event.c.at))
+            .where(event.c.case_id.in_(some), event.c.type.in_(SINCE))
+            .group_by(event.c.case_id, event.c.type)
+        )
+        for case_id, kind, at in connection.execute(statement):
+            found.setdefault(case_id, {})[kind] = datetime.fromisoformat(at)
+    return found
 
 
 def body_of(case_no: str, row: Any) -> dict[str, Any]:

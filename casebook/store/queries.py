@@ -13,12 +13,11 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, exists, ins
 from casebook import roles, states
 from casebook.calendar import Calendar
 from casebook.errors import CaseError
-from casebook.handling import commands as do
 from casebook.handling.clocks import Light, light
 from casebook.handling.offers import offered
 from casebook.handling.record import LEAD, CaseRecord, OrderRecord
 from casebook.handling.reply_check import Earlier
-from casebook.handling.running import Clock, running
+from casebook.handling.running import SINCE, Clock, running
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy, normalise_number
 from casebook.rights import Rights
@@ -194,7 +193,7 @@ class Cases:
             people = _names(connection, [case.registered_by or "", *(one.actor for one in events)])
         chain = ((body_of(case_no, one), one.prev_hash, one.hash) for one in events)
         shown, offers, now = rights.shown(case), offered(case, actor), self._clock()
-        consulted = [datetime.fromisoformat(one.at) for one in events if one.type == do.Consult.EVENT]
+        since = {one.type: datetime.fromisoformat(one.at) for one in events if one.type in SINCE}
         detail = CaseDetail(
             case=shown,
             masked_number=(mask or "") if rights.sees_mask(case) else "",
@@ -203,7 +202,7 @@ class Cases:
             allowed=offers,
             light=self._light(case.state, case.registered_at, case.due_at, calendar),
             chain_ok=bool(events) and first_break(chain) is None,
-            clocks=running(shown, now, self.book.deadlines, calendar, consulted[-1] if consulted else None),
+            clocks=running(shown, now, self.book.deadlines, calendar, since),
             may_reveal=mask is not None and rights.sees_contact(case),
             route=self.book.route(case.matter, case.region, now) if case.matter and "dispatch" in offers else None,
             people=people,

@@ -11,16 +11,16 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_,
 
 from casebook import roles, states
 from casebook.errors import CaseError
-from casebook.handling import commands as do
 from casebook.handling.record import CO, LEAD, CaseRecord, OrderRecord
 from casebook.handling.running import Clock, nearest, running
 from casebook.roles import Actor
 from casebook.rulebook import Route
 from casebook.store.casework_schema import order_
-from casebook.store.engine import reading
+from casebook.store.engine import in_parts, reading
+from casebook.store.history import moments
 from casebook.store.queries import CaseLine, Cases
 from casebook.store.records import ORDER_COLUMNS, read_case, read_order, select_case
-from casebook.store.schema import case_, event
+from casebook.store.schema import case_
 
 _DESK = (*roles.BACK_OFFICE, roles.SHIFT_LEADER)
 _OVERSIGHT = (*roles.BACK_OFFICE, roles.LEADER, roles.BUREAU)
@@ -143,12 +143,12 @@ class Queues:
                 .limit(_MOST)
             ).all()
             orders = _orders(connection, [row.id for row in rows])
-            consulted = _consulted(connection, [row.id for row in rows if row.state == states.CONSULT])
+            since = moments(connection, [row.id for row in rows if _needs_moments(row)])
             calendar = self._cases.calendar(connection)
         found = []
         for row in rows:
             case = read_case(row, orders.get(row.id, ()))
-            clocks = running(case, now, self._cases.book.deadlines, calendar, consulted.get(row.id))
+            clocks = running(case, now, self._cases.book.deadlines, calendar, since.get(row.id, {}))
             clock = nearest(clocks)
             if name != "due" or (clock is not None and clock.light != "green"):
                 found.append((case, clock))
@@ -201,25 +201,13 @@ def _by_time(clock: Clock | None) -> tuple[int, float]:
 
 def _orders(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[OrderRecord, ...]]:
     found: dict[int, tuple[OrderRecord, ...]] = {}
-    for some in _parts(ids):
+    for some in in_parts(ids):
         statement = select(*ORDER_COLUMNS, order_.c.case_id).where(order_.c.case_id.in_(some)).order_by(order_.c.seq)
         for row in connection.execute(statement):
             found[row.case_id] = (*found.get(row.case_id, ()), read_order(row))
     return found
 
 
-def _consulted(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
-    """When the consultation over each case began."""
-    found: dict[int, datetime] = {}
-    for some in _parts(ids):
-        statement: Any = (
-            select(event.c.case_id, func.max(event.c.at))
-            .where(event.c.case_id.in_(some), event.c.type == do.Consult.EVENT)
-            .group_by(event.c.case_id)
-        )
-        found |= {case_id: datetime.fromisoformat(at) for case_id, at in connection.execute(statement)}
-    return found
-
-
-def _parts(ids: Sequence[int]) -> list[Sequence[int]]:
-    return [ids[at : at + 500] for at in range(0, len(ids), 500)]
+def _needs_moments(row: Any) -> bool:
+    """Whether a clock runs that only the history can tell the beginning of."""
+    return row.state in (states.CONSULT, states.REWORK, states.HANDLING) or row.refusal_by != ""

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from casebook import states
 from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.record import LEAD, CaseRecord, OrderRecord, whole_ms
-from casebook.handling.scene import Timer, mark
+from casebook.handling.scene import Timer, due_of, mark
 from casebook.roles import THE_SYSTEM
 from casebook.store.casework import Casework
 from casebook.store.casework_schema import unit_post
+from casebook.store.history import moments
 from casebook.store.records import load_orders, read_case, select_case
-from casebook.store.schema import case_, event, user_
+from casebook.store.schema import case_, user_
 from casebook.store.timers import set_timers, short
 
 _CHIEF = "单位主要负责人"
@@ -69,10 +70,11 @@ def _command(
         case "resume" if order is not None and order.suspended_at is not None:
             return do.Resume()
         case "urge_yellow" | "urge_red" if order is not None and _stands(case, order, marks):
-            return do.Urge(note="即将到期，请抓紧办理。" if kind == "urge_yellow" else "已超期，请立即办理。")
+            words = "即将到期，请抓紧办理。" if kind == "urge_yellow" else "已超期，请立即办理。"
+            return do.Urge(note=words, unit="" if order.role == LEAD else order.unit)
         case "remind" if _waits(connection, casework, case, marks, now):
             return do.Remind(what=marks.partition(":")[0])
-        case "supervise" if order is not None and order.unanswered >= 2 and not case.supervision:
+        case "supervise" if order is not None and order.unanswered >= 2 and case.supervision_due_at is None:
             report_by = casework.report_by(connection, now)
             leader = _chief(connection, order.unit)
             return do.Supervise(leader=leader, report_by=report_by, note="两次催办没有答复")
@@ -82,17 +84,14 @@ def _command(
 def _stands(case: CaseRecord, order: OrderRecord, marks: str) -> bool:
     """Whether the unit still has the order under the due time for which the timer was set."""
     due = mark(order.due_at) if order.due_at else ""
-    return case.state in (states.DISPATCHED, states.HANDLING) and due == marks and order.fed_back_at is None
+    stands = due == due_of(marks) and order.fed_back_at is None and not order.return_pending
+    return case.state in (states.DISPATCHED, states.HANDLING) and stands
 
 
 def _waits(connection: Connection, casework: Casework, case: CaseRecord, marks: str, now: datetime) -> bool:
     """Whether the clock that has run out is still the one that was set."""
-    consulted = connection.execute(
-        select(func.max(event.c.at))
-        .join(case_, case_.c.id == event.c.case_id)
-        .where(case_.c.case_no == case.case_no, event.c.type == do.Consult.EVENT)
-    ).scalar_one()
-    clocks = casework.clocks(connection, case, now, datetime.fromisoformat(consulted) if consulted else None)
+    case_id = connection.execute(select(case_.c.id).where(case_.c.case_no == case.case_no)).scalar_one()
+    clocks = casework.clocks(connection, case, now, moments(connection, [case_id]).get(case_id, {}))
     return marks in [f"{one.what}:{mark(one.due)}" for one in clocks]
 
 

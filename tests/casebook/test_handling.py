@@ -277,18 +277,21 @@ def test_units_are_urged_at_yellow_and_red_and_silence_leads_to_supervision(desk
     desk.do(case_no, liaison("haizhou"), do.Sign())
     desk.later(days=20)
     events = desk.events(case_no)
-    assert events.count("urge") == 2
-    assert events[-1] == "supervise"
+    assert events.count("urge") == 4  # both units, twice each
+    assert events.count("supervise") == 1
     case = desk.case(case_no)
     assert (case.supervision, case.orders[0].urgings) == ("DB2026-0001", 2)
     with desk.engine.begin() as connection:
         shown = connection.scalars(select(notice.c.title).where(notice.c.audience == "unit:haizhou")).all()
     assert "第 2 次催办" in shown
+    assert "督办单 DB2026-0001" in shown
 
 
 def test_who_did_something_meanwhile_is_urged_and_not_supervised(desk: Desk) -> None:
     case_no = dispatched(desk)
     desk.do(case_no, liaison("haizhou"), do.Sign())
+    desk.do(case_no, liaison("zhujian"), do.CoSign())
+    desk.do(case_no, liaison("zhujian"), do.CoFeedback(internal="已督促物业"))
     desk.later(days=12)
     desk.do(case_no, liaison("haizhou"), do.AnswerUrging(text="配件在路上"))
     desk.later(days=8)

@@ -104,7 +104,7 @@ def test_a_supervision_order_is_reported_on_and_may_be_followed_by_another(desk:
     assert refused(desk, case_no, liaison("haizhou"), do.ReportSupervision(text="正在整改")) == "guard"
     first = desk.do(case_no, SUPERVISOR, order).supervision
     assert refused(desk, case_no, SUPERVISOR, order) == "guard"
-    assert refused(desk, case_no, liaison("zhujian"), do.ReportSupervision(text="不是主办")) == "forbidden"
+    assert refused(desk, case_no, liaison("chengguan"), do.ReportSupervision(text="不是承办单位")) == "forbidden"
     case = desk.do(case_no, liaison("haizhou"), do.ReportSupervision(text="正在整改"))
     assert (case.supervision, case.supervision_due_at) == (first, None)
     assert f"督办单 {first} 已报告" in titles(desk, "role:supervisor")

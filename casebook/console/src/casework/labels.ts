@@ -41,7 +41,8 @@ export const channelWord = (channel: string): string => CHANNELS[channel] ?? cha
 
 /** What a limit is for, as the back office says it. */
 const CLOCKS: Readonly<Record<Clock['what'], string>> = {
-  case: '案件时限', triage: '分办', return: '退单审核', consult: '会商', sign: '签收', handle: '办理', review: '审核反馈', callback: '回访', report: '督办报告',
+  case: '案件时限', triage: '分办', refusal: '不予受理审核', return: '退单审核', consult: '会商', sign: '签收', handle: '办理', extension: '延期审批',
+  review: '审核反馈', callback: '回访', rework: '重办派单', report: '督办报告',
 }
 export const clockWord = (what: Clock['what']): string => CLOCKS[what]
 
