@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from casebook import roles, states
 from casebook.errors import CaseError
@@ -12,6 +14,8 @@ from casebook.rulebook import RoleRule, Rulebook
 
 _INTAKE_STATES = (states.DRAFT, states.REGISTERED, states.DISCARDED)
 _FRONT_DESK = (roles.AGENT, roles.SHIFT_LEADER)
+NOT_ITS = ("returned", "replaced")
+"""Results of orders after which a case is none of the unit's business any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class Rights:
             case "intake":
                 return case.channel == "voicemail" or case.state in _INTAKE_STATES
             case "unit":
-                return bool(self.actor.unit) and any(one.unit == self.actor.unit for one in case.orders)
+                return bool(self.actor.unit) and any(
+                    one.unit == self.actor.unit and one.result not in NOT_ITS for one in case.orders
+                )
             case "own":
                 return case.registered_by == self.actor.name
         return False
@@ -81,18 +87,46 @@ class Rights:
         if not self.sees(case):
             raise CaseError("not_found", "没有这个编号的案件。")
 
-    def check_acts(self, case: CaseRecord, event: str) -> None:
-        """Raises CaseError not_found for a case that is not theirs; the event itself the table judges."""
+    def check_acts(self, case: CaseRecord, event: str) -> bool:
+        """Whether the case is theirs; if not, they may only do for its citizen what that citizen asks for. The event
+        itself the table judges. Raises CaseError not_found for a case with which they have nothing to do.
+        """
         front_desk_for_citizen = event in ("withdraw", "reopen") and self.actor.role in _FRONT_DESK
         if not front_desk_for_citizen:
             self.check_reads(case)
+        return self.sees(case)
+
+    def payload(self, event: str, payload: Mapping[str, Any], case: CaseRecord | None = None) -> dict[str, Any]:
+        """What the reader is shown of an event's payload; what was set row by row is nobody's reading.
+
+        Notes are for those with `internal`, of whom a unit sees its own, the hotline's and, while it leads, those of
+        the units that help it. Whoever has no `internal` sees what comes in and goes out, and of the rest that it
+        happened.
+        """
+        by, hidden = payload.get("by") or {}, _ROWS
+        if not self.rule.internal:
+            whole, hidden = event in _ANYBODYS, _NOTES
+        elif self.rule.reads == "unit":
+            theirs = by.get("unit", "") not in ("", self.actor.unit)
+            whole = not theirs or (case is not None and _leads(case, self.actor.unit))
+        else:
+            whole = True
+        return {name: value for name, value in payload.items() if (whole or name in _HAPPENED) and name not in hidden}
+
+
+_ROWS: tuple[str, ...] = ("set", "orders")
+_NOTES = (*_ROWS, "internal", "minutes", "law")
+_HAPPENED = ("by", "unit", "co_units")
+_ANYBODYS = frozenset(
+    "open_by_voicemail start_clock raise_alert acknowledge_alert register discard answer_now transfer refuse "
+    "confirm_refusal decline_refusal to_triage merge unmerge rate reopen withdraw archive attach".split()
+)
+"""Events of which the front desk and the reviewers read everything but notes."""
 
 
 def _leads(case: CaseRecord, unit: str) -> bool:
     return any(one.unit == unit and one.role == "lead" for one in case.orders)
 
 
-def hidden_payload(payload: dict[str, object], *, internal: bool) -> dict[str, object]:
-    """An event's payload for a reader: what was set row by row is nobody's reading, notes for those with `internal`."""
-    hidden = {"set", "orders"} if internal else {"set", "orders", "internal", "minutes", "law"}
-    return {name: value for name, value in payload.items() if name not in hidden}
+NOBODY = Rights(Actor("", ""), RoleRule(name="", reads="none"))
+"""Whoever sees no more than anybody."""

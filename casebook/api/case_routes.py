@@ -34,7 +34,7 @@ from casebook.api.case_schemas import (
 from casebook.api.deps import Deps, IdempotencyKey, SignedIn
 from casebook.api.problems import Problem, ProblemBody
 from casebook.api.schemas import RevealBody
-from casebook.handling.commands import COMMANDS, Attach, Command
+from casebook.handling.commands import COMMANDS, Attach, Command, Reopen, Withdraw
 from casebook.handling.oversight import MAX_FILE_BYTES
 from casebook.handling.reply_check import check_reply
 from casebook.handling.transitions import TRANSITIONS
@@ -233,13 +233,19 @@ def attachment(
     return FileResponse(path, media_type="application/octet-stream", filename=found.file_name)
 
 
+ASKED = (Withdraw, Reopen)
+"""What the front desk does for a citizen who asks for it, with a case that it may not read."""
+
+
 def _command_route(kind: type[Command]) -> Callable[..., CaseBody]:
     body_type = body_of_command(kind)
 
     def run(case_no: CaseNo, body: BaseModel, user: SignedIn, deps: Deps, key: IdempotencyKey) -> CaseBody:
         actor, version = user.actor(), int(body.version)  # type: ignore[attr-defined]
-        deps.cases.check_acts(case_no, actor, kind.EVENT)
-        deps.casework.execute(case_no, command_of(kind, body), version=version, actor=actor, idempotency_key=key)
+        command = command_of(kind, body)
+        said = {"call_id": command.reference, "code": command.query_code} if isinstance(command, ASKED) else {}
+        deps.cases.check_acts(case_no, actor, kind.EVENT, **said)
+        deps.casework.execute(case_no, command, version=version, actor=actor, idempotency_key=key)
         return CaseBody.model_validate(deps.cases.get(case_no, actor, acted=True))
 
     run.__doc__ = kind.__doc__

@@ -142,8 +142,7 @@ def reveal(case_no: CaseNo, body: RevealBody, user: Reviewing, deps: Deps, _key:
 
 
 def _detail(case_no: str, user: User, deps: ApiDeps) -> VoicemailBody:
-    internal = deps.cases.rights(user.actor()).rule.internal
-    return VoicemailBody.model_validate(deps.voicemails.get(case_no, internal=internal))
+    return VoicemailBody.model_validate(deps.voicemails.get(case_no, deps.cases.rights(user.actor())))
 
 
 @router.get("/recordings/{recording_id}/audio", response_class=FileResponse)

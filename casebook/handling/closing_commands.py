@@ -95,6 +95,8 @@ class Reopen(Command):
 
     EVENT: ClassVar[str] = "reopen"
     reason: str
+    reference: str = ""
+    query_code: str = field(default="", metadata=PRIVATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +147,14 @@ class Instruct(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdraw(Command):
-    """E23 撤回; `reference` is the call or the recording in which the citizen said so."""
+    """E23 撤回; `reference` is the call or the recording in which the citizen said so. The front desk, for a case that
+    it may not read, names its own call with that citizen, or the query code.
+    """
 
     EVENT: ClassVar[str] = "withdraw"
     reason: str
     reference: str
+    query_code: str = field(default="", metadata=PRIVATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
+from casebook.handling.record import CaseRecord
 from casebook.handling.running import SINCE
 from casebook.hashchain import GENESIS, canonical, digest
-from casebook.rights import hidden_payload
+from casebook.rights import Rights
 from casebook.store.engine import in_parts
 from casebook.store.schema import event
 
@@ -112,8 +113,8 @@ class HistoryEvent:
     payload: dict[str, Any]
 
 
-def read_history(row: Row[Any], *, internal: bool) -> HistoryEvent:
-    """A row of the table of events, for a reader who may see `internal` notes, or may not."""
-    payload = hidden_payload(json.loads(row.payload), internal=internal)
+def read_history(row: Row[Any], rights: Rights, case: CaseRecord | None = None) -> HistoryEvent:
+    """A row of the table of events, as a reader may see it."""
+    payload = rights.payload(row.type, json.loads(row.payload), case)
     at = datetime.fromisoformat(row.at)
     return HistoryEvent(row.seq, row.type, row.actor, at, row.from_state, row.to_state, payload)

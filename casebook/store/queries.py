@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, insert, or_, select
 
 from casebook import roles, states
 from casebook.calendar import Calendar
@@ -20,7 +20,7 @@ from casebook.handling.reply_check import Earlier
 from casebook.handling.running import SINCE, Clock, running
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy, normalise_number
-from casebook.rights import Rights
+from casebook.rights import NOT_ITS, Rights
 from casebook.roles import Actor
 from casebook.rulebook import Route, Rulebook, city_day
 from casebook.store.calendar import Days
@@ -28,6 +28,7 @@ from casebook.store.casework_schema import attachment, citizen, order_
 from casebook.store.cursors import make_cursor, read_cursor
 from casebook.store.engine import reading
 from casebook.store.history import HistoryEvent, body_of, read_history
+from casebook.store.on_behalf import check_asked
 from casebook.store.records import ORDER_COLUMNS, load_orders, read_case, read_order, select_case
 from casebook.store.schema import access_log, case_, event, user_
 
@@ -150,11 +151,14 @@ class Cases:
         """The city's working days."""
         return self._days.calendar(connection)
 
-    def check_acts(self, case_no: str, actor: Actor, event_name: str) -> None:
-        """Raises CaseError not_found for a case that is not the actor's to touch."""
+    def check_acts(self, case_no: str, actor: Actor, event_name: str, *, call_id: str = "", code: str = "") -> None:
+        """Raises CaseError not_found for a case that is not the actor's to touch; guard for one that they may touch
+        only if its citizen asks, and neither the call nor the query code shows it.
+        """
         with reading(self.engine) as connection:
             case, _ = self._load(connection, case_no)
-        self.rights(actor).check_acts(case, event_name)
+        if not self.rights(actor).check_acts(case, event_name):
+            check_asked(self.engine, self._privacy, self._clock, case_no, actor.name, call_id, code)
 
     def check_reads(self, case_no: str, actor: Actor) -> None:
         """Raises CaseError not_found for a case that the actor may not see."""
@@ -197,7 +201,7 @@ class Cases:
         detail = CaseDetail(
             case=shown,
             masked_number=(mask or "") if rights.sees_mask(case) else "",
-            events=tuple(read_history(one, internal=rights.rule.internal) for one in events),
+            events=tuple(read_history(one, rights, case) for one in events),
             files=tuple(File(*one) for one in files),
             allowed=offers,
             light=self._light(case.state, case.registered_at, case.due_at, calendar),
@@ -323,9 +327,13 @@ class Cases:
         number = normalise_number(phone)
         if not number:
             return Caller(None, [])
-        with reading(self.engine) as connection:
+        with self.engine.begin() as connection:
             known = connection.execute(caller_statement(self._privacy.index(number, "ani"))).all()
             calendar = self._days.calendar(connection)
+            if known:
+                # Whose cases were looked up, not by what number.
+                note = {"case_no": "", "what": "caller_cases", "reason": str(known[0].citizen_id)}
+                connection.execute(insert(access_log).values(actor=actor.name, at=self._clock(), **note))
         lines = [self._line(row, calendar) for row in known if row.id is not None]
         lines.sort(key=lambda one: one.state not in (states.REGISTERED, *states.OPEN))
         return Caller(known[0].citizen_id if known else None, lines)
@@ -375,7 +383,11 @@ class Cases:
             case "intake":
                 return or_(case_.c.channel == "voicemail", case_.c.state.in_(_INTAKE))
             case "unit" if rights.actor.unit:
-                return exists().where(and_(order_.c.case_id == case_.c.id, order_.c.unit == rights.actor.unit))
+                return exists().where(
+                    order_.c.case_id == case_.c.id,
+                    order_.c.unit == rights.actor.unit,
+                    order_.c.result.not_in(NOT_ITS),
+                )
             case "own":
                 return case_.c.registered_by == rights.actor.name
         return case_.c.id.is_(None)

@@ -22,6 +22,7 @@ from casebook.handling import commands as do
 from casebook.handling.record import whole_ms
 from casebook.hashchain import first_break
 from casebook.privacy import Privacy
+from casebook.rights import NOBODY, Rights
 from casebook.roles import BACK_OFFICE, Actor
 from casebook.states import DRAFT
 from casebook.store.alerts import AlertItem, alerts_of
@@ -224,8 +225,8 @@ class Voicemails:
         with reading(self._engine) as connection:
             return connection.execute(statement).scalars().all()
 
-    def get(self, case_no: str, *, internal: bool = False) -> VoicemailDetail:
-        """One voicemail; internal notes of its history only with `internal`. Raises CaseError not_found."""
+    def get(self, case_no: str, rights: Rights = NOBODY) -> VoicemailDetail:
+        """One voicemail, with as much of its history as the reader may see. Raises CaseError not_found."""
         with reading(self._engine) as connection:
             row = connection.execute(lines(self._clock()).where(case_.c.case_no == case_no)).first()
             if row is None:
@@ -252,7 +253,7 @@ class Voicemails:
             quality=json.loads(row.quality or "{}"),
             suggestions=tuple(Suggestion(**one) for one in json.loads(row.suggestions or "[]")),
             correction=Correction(*corrected) if corrected else None,
-            events=tuple(read_history(one, internal=internal) for one in events),
+            events=tuple(read_history(one, rights) for one in events),
             chain_ok=bool(events) and first_break(chain) is None,
         )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from casebook import roles
 from casebook.store.linkage import Incoming
-from casebook.store.schema import access_log, case_
+from casebook.store.router_tables import desk_call
+from casebook.store.schema import access_log, call, case_
 from tests.casebook.rest import CASE, House, house
 
 READERS = {"dispatcher", "second", "supervisor", "callback", "leader", "bureau"}
@@ -206,11 +208,13 @@ def test_the_history_of_a_voicemail_hides_what_that_of_its_case_hides(people: Ho
 
 
 def test_who_withdraws_a_case_that_is_not_theirs_learns_its_new_state_only(people: House) -> None:
-    case_no = people.register()
+    made = people.post("agent", "/cases", CASE).json()
+    case_no = made["case_no"]
     assert people.do("agent", case_no, "to_triage").status_code == 200
     assert people.get("shift_leader", f"/cases/{case_no}").status_code == 404
     version = people.get("bureau", f"/cases/{case_no}").json()["case"]["version"]
-    body = {"version": version, "reason": "来电撤诉", "reference": "20261124-7"}
+    said = {"reason": "来电撤诉", "reference": "20261124-7", "query_code": made["query_code"]}
+    body = {"version": version, **said}
     path = f"/api/v1/cases/{case_no}/withdraw"
     leader, headers = people.browsers["shift_leader"], {"Idempotency-Key": "withdrawn"}
     first, again = (leader.post(path, json=body, headers=headers) for _ in range(2))
@@ -221,6 +225,8 @@ def test_who_withdraws_a_case_that_is_not_theirs_learns_its_new_state_only(peopl
         assert (answer["case"]["case_no"], answer["case"]["state"]) == (case_no, "WITHDRAWN")
         assert (answer["masked_number"], answer["events"], answer["files"], answer["allowed"]) == ("", [], [], [])
         assert answer["chain_ok"] is True
+    history = people.get("bureau", f"/cases/{case_no}").json()["events"][-1]
+    assert made["query_code"] not in str(history["payload"])
 
 
 def test_a_unit_hears_of_its_own_orders_only(people: House) -> None:
@@ -321,3 +327,92 @@ def test_a_unit_has_one_liaison_and_remembers_the_former_one(people: House) -> N
     assert people.get("liaison", "/work").status_code == 403
     people.people.appoint("haizhou", "liaison", "liaison", people.night.clock())
     assert people.get("liaison", "/work").status_code == 200
+
+
+SECRETS = ("内部情况", "草稿答复", "退回原因", "三定条款", "会商细节", "协办内情")
+
+
+def worked(people: House) -> str:
+    """A case in whose history every unit and the back office have left words for each other."""
+    case_no = people.dispatched()
+    feedback = {"true_claim": True, "contacted": False, "solved": "yes", "internal": "内部情况", "answer": "草稿答复"}
+    steps: list[tuple[str, str, dict[str, Any]]] = [
+        ("liaison", "sign", {}),
+        ("other_liaison", "co_sign", {}),
+        ("other_liaison", "co_feedback", {"internal": "协办内情"}),
+        ("liaison", "feedback", feedback),
+        ("deputy", "sign_feedback", {}),
+        ("dispatcher", "review_back", {"defect": "perfunctory", "note": "退回原因"}),
+    ]
+    for who, event, values in steps:
+        answer = people.do(who, case_no, event, **values)
+        assert answer.status_code == 200, (event, answer.text)
+    return case_no
+
+
+def read_by(people: House, who: str, case_no: str) -> set[str]:
+    answer = people.get(who, f"/cases/{case_no}")
+    assert answer.status_code == 200, answer.text
+    return {word for word in SECRETS if word in answer.text}
+
+
+def test_of_words_that_others_wrote_for_each_other_everybody_reads_their_own_part(people: House) -> None:
+    case_no = worked(people)
+    assert read_by(people, "dispatcher", case_no) == {"内部情况", "草稿答复", "退回原因", "协办内情"}
+    assert read_by(people, "liaison", case_no) == {"内部情况", "草稿答复", "退回原因", "协办内情"}
+    assert read_by(people, "other_liaison", case_no) == {"退回原因", "协办内情", "草稿答复"}
+    assert read_by(people, "agent", case_no) == set()
+
+
+def test_a_unit_whose_return_was_accepted_has_nothing_to_do_with_the_case_any_more(people: House) -> None:
+    case_no = people.dispatched()
+    back = {"code": "not_ours", "law": "三定条款", "proposed_unit": "chengguan"}
+    assert people.do("liaison", case_no, "return_order", **back).status_code == 200
+    assert people.get("liaison", f"/cases/{case_no}").status_code == 200
+    assert people.do("second", case_no, "accept_return", note="同意").status_code == 200
+    assert people.get("liaison", f"/cases/{case_no}").status_code == 404
+    assert case_no not in people.get("liaison", "/cases").text
+
+
+def test_whose_former_cases_were_looked_up_is_written_down(people: House) -> None:
+    people.register(phone="13912340077")
+    people.post("shift_leader", "/callers", {"phone": "13912340077"})
+    people.post("shift_leader", "/callers", {"phone": "13912349999"})  # nobody
+    of_theirs = (access_log.c.what == "caller_cases", access_log.c.actor == "shift_leader")
+    with people.night.engine.begin() as connection:
+        (row,) = connection.execute(select(access_log).where(*of_theirs)).all()
+    assert row.case_no == ""
+    assert "139" not in row.reason
+
+
+def test_the_front_desk_ends_no_case_of_which_nobody_has_called(people: House) -> None:
+    case_no = people.register("agent")
+    people.do("agent", case_no, "to_triage")
+    said = {"reason": "来电撤诉", "reference": "lyg1-9.9"}
+    for wrong in ({}, {"query_code": "0"}):
+        answer = people.do("shift_leader", case_no, "withdraw", **said, **wrong)
+        assert (answer.status_code, answer.json()["code"]) == (422, "guard"), answer.text
+    assert people.do("agent", case_no, "withdraw", **said).status_code == 200  # their own case
+
+
+def test_the_front_desk_ends_a_case_for_the_citizen_who_is_on_the_line(people: House) -> None:
+    case_no = people.register("agent", phone="13912340000")
+    people.do("agent", case_no, "to_triage")
+    now, privacy = people.night.clock(), people.night.calls.privacy
+    for call_id, number in (("lyg1-1.1", "13912340000"), ("lyg1-1.2", "13912349999")):
+        row = {
+            "call_id": call_id,
+            "carrier": "asterisk",
+            "ani_enc": privacy.encrypt(number, f"call.ani:{call_id}"),
+            "ani_hmac": privacy.index(number, "ani"),
+            "ani_masked": "139****0000",
+            "dnis": "12345",
+            "started_at": now,
+        }
+        talk = {"call_id": call_id, "user_name": "shift_leader", "extension": "1001", "answered_at": now}
+        with people.night.engine.begin() as connection:
+            connection.execute(insert(call).values(**row))
+            connection.execute(insert(desk_call).values(**talk, disposition="", note=""))
+    another = people.do("shift_leader", case_no, "withdraw", reason="来电撤诉", reference="lyg1-1.2")
+    assert another.status_code == 422
+    assert people.do("shift_leader", case_no, "withdraw", reason="来电撤诉", reference="lyg1-1.1").status_code == 200
