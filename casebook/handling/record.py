@@ -253,7 +253,7 @@ def _first_shape(one: Happened, version: int) -> dict[str, Any]:
     at, facts = plain(one.at), one.payload
     match one.type:
         case "open_by_voicemail":
-            return {"demand": facts["demand"], "received_at": at, "version": 1}
+            return {"channel": "voicemail", "demand": facts["demand"], "received_at": at, "version": 1}
         case "start_clock":
             return {"clock_started_at": facts.get("ended_at", at)}
         case "register":

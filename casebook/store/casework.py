@@ -98,7 +98,9 @@ class Casework:
                 code, place = new_query_code(), f"{QUERY_CODE}:{case_no}"
                 new = CaseRecord(case_no=case_no, channel=channel, citizen_id=citizen_id)
                 decision = decide(new, command, scene)
-                decision = replace(decision, payload=_with_citizen(decision.payload, citizen_id))
+                payload = _with_citizen(decision.payload, citizen_id)
+                payload["set"] = {**payload["set"], "channel": channel}
+                decision = replace(decision, payload=payload)
                 row = {
                     "case_no": case_no,
                     "query_code_enc": self._privacy.encrypt(code, place),

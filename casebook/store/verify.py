@@ -12,14 +12,18 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, Engine, Row, func, insert, select
 
 from casebook.errors import CaseError
 from casebook.handling.record import CASE_FIELDS, ORDER_FIELDS, CaseRecord, Happened, plain, replay
 from casebook.hashchain import GENESIS, first_break
 from casebook.numbering import PREFIX, ZONE, case_number
-from casebook.store.casework_schema import anchor, order_
+from casebook.privacy import Privacy
+from casebook.store.cases import QUERY_CODE
+from casebook.store.casework_schema import anchor, attachment, order_
 from casebook.store.engine import snapshot
+from casebook.store.files import Files
 from casebook.store.history import body_of
 from casebook.store.records import ORDER_COLUMNS, load_orders, read_case, read_order, select_case, write_case
 from casebook.store.schema import case_, case_counter, event
@@ -44,14 +48,21 @@ class Finding:
         return f"{self.case_no}: the history does not fit from event {self.seq} on"
 
 
-def verify_chains(engine: Engine) -> list[Finding]:
-    """Check the chain of every case, rebuild its rows from it, look for numbers that are gone and for changed days."""
+def verify_chains(
+    engine: Engine, *, privacy: Privacy | None = None, files: Files | None = None, now: datetime | None = None
+) -> list[Finding]:
+    """Check the chain of every case, rebuild its rows from it, look for numbers that are gone and for changed days.
+
+    With `privacy` the query codes too, with `files` the attached files; days without their anchor up to the day before
+    yesterday of `now`, or else up to the last one that has one.
+    """
     findings = []
     with snapshot(engine) as connection:
-        for case, events in _cases(connection):
-            findings += _check(case, events)
+        for case, beside, events in _cases(connection):
+            findings += _check(case, events) or _check_beside(case.case_no, beside, events, privacy, files)
         findings += _missing_numbers(connection)
         findings += _changed_days(connection)
+        findings += _days_without_anchor(connection, now)
     return findings
 
 
@@ -79,10 +90,22 @@ def make_anchor(connection: Connection, day: date, now: datetime) -> str:
     return digest
 
 
-def _cases(connection: Connection) -> Iterator[tuple[CaseRecord, Sequence[Row[Any]]]]:
-    last = 0
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What of a case is kept beside its fields."""
+
+    call_id: str | None
+    query_code_enc: bytes
+    query_code_hmac: str
+    files: Sequence[tuple[str, int, str]]
+    """Name, size and digest of each attachment."""
+
+
+def _cases(connection: Connection) -> Iterator[tuple[CaseRecord, _Beside, Sequence[Row[Any]]]]:
+    last, more = 0, (case_.c.call_id, case_.c.query_code_enc, case_.c.query_code_hmac)
     while True:
-        rows = connection.execute(select_case().where(case_.c.id > last).order_by(case_.c.id).limit(_BATCH)).all()
+        wanted = select_case().add_columns(*(one.label(f"beside_{one.name}") for one in more))
+        rows = connection.execute(wanted.where(case_.c.id > last).order_by(case_.c.id).limit(_BATCH)).all()
         if not rows:
             return
         first, last = rows[0].id, rows[-1].id
@@ -98,9 +121,19 @@ def _cases(connection: Connection) -> Iterator[tuple[CaseRecord, Sequence[Row[An
         )
         for order in connection.execute(held):
             orders.setdefault(order.case_id, []).append(order)
+        files: dict[int, list[tuple[str, int, str]]] = {}
+        kept = (
+            select(attachment.c.case_id, attachment.c.file_name, attachment.c.size, attachment.c.sha256)
+            .where(attachment.c.case_id.between(first, last))
+            .order_by(attachment.c.id)
+        )
+        for case_id, *file in connection.execute(kept):
+            files.setdefault(case_id, []).append((file[0], file[1], file[2]))
         for row in rows:
             mine = tuple(read_order(order) for order in orders.get(row.id, ()))
-            yield read_case(row, mine), events.get(row.id, [])
+            codes = row.beside_query_code_enc, row.beside_query_code_hmac
+            beside = _Beside(row.beside_call_id, *codes, files.get(row.id, []))
+            yield read_case(row[: -len(more)], mine), beside, events.get(row.id, [])
 
 
 def _check(case: CaseRecord, events: Sequence[Row[Any]]) -> list[Finding]:
@@ -125,6 +158,32 @@ def _check(case: CaseRecord, events: Sequence[Row[Any]]) -> list[Finding]:
     if "version" in differing:
         return [Finding(case.case_no, len(events) + 1, "its history is not as long as its row says")]
     return [Finding(case.case_no, 0, f"not what its history makes it: {', '.join(differing)}")] if differing else []
+
+
+def _check_beside(
+    case_no: str, beside: _Beside, events: Sequence[Row[Any]], privacy: Privacy | None, files: Files | None
+) -> list[Finding]:
+    differing = []
+    first = json.loads(events[0].payload)
+    if events[0].type == "open_by_voicemail" and beside.call_id != first["call_id"]:
+        differing.append("call")
+    told = [json.loads(one.payload) for one in events if one.type == "attach"]
+    if [(one["file_name"], one["size"], one["sha256"]) for one in told] != [*beside.files]:
+        differing.append("attachments")
+    if files is not None and not all(files.whole(digest) for _, _, digest in beside.files):
+        differing.append("attached files")
+    if privacy is not None and not _code_fits(case_no, beside, privacy):
+        differing.append("query code")
+    return [Finding(case_no, 0, f"not what its history makes it: {', '.join(differing)}")] if differing else []
+
+
+def _code_fits(case_no: str, beside: _Beside, privacy: Privacy) -> bool:
+    place = f"{QUERY_CODE}:{case_no}"
+    try:
+        code = privacy.decrypt(beside.query_code_enc, place)
+    except (InvalidTag, ValueError):
+        return False
+    return privacy.same(code, beside.query_code_hmac, place)
 
 
 def _broken(case_no: str, events: Sequence[Row[Any]]) -> int | None:
@@ -164,6 +223,20 @@ def _changed_days(connection: Connection) -> list[Finding]:
         if _day_digest(connection, row.day) != (row.events, row.hash):
             findings.append(Finding(f"{PREFIX} {row.day}", 0, "the day's events are not those of its anchor"))
     return findings
+
+
+def _days_without_anchor(connection: Connection, now: datetime | None) -> list[Finding]:
+    """From the first anchor on, every day on which something happened has one."""
+    known = connection.scalars(select(anchor.c.day).order_by(anchor.c.day)).all()
+    if not known:
+        return []
+    last = now.astimezone(ZONE).date() - timedelta(days=2) if now is not None else known[-1]
+    days = (known[0] + timedelta(days=n) for n in range((last - known[0]).days + 1))
+    return [
+        Finding(f"{PREFIX} {day}", 0, "the day has events and no anchor")
+        for day in days
+        if day not in known and _day_digest(connection, day)[0]
+    ]
 
 
 def _day_digest(connection: Connection, day: date) -> tuple[int, str]:

@@ -51,7 +51,7 @@ def verify() -> None:
     """Check every case's history, and that its rows are what the history makes of them."""
     with context.hotline() as parts:
         began_at = utc_now()
-        findings = verify_chains(parts.engine)
+        findings = verify_chains(parts.engine, privacy=parts.privacy, files=parts.files, now=began_at)
         keep_verification(parts.engine, began_at, utc_now(), findings)
     for finding in findings:
         typer.echo(str(finding), err=True)

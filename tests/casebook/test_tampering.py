@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, delete, func, select, text, update
@@ -12,9 +14,12 @@ from sqlalchemy.exc import DatabaseError
 
 from casebook.errors import CaseError
 from casebook.handling import commands as do
+from casebook.store.calls import SqlCallStore
 from casebook.store.casework_schema import anchor, attachment, order_
+from casebook.store.files import Files
 from casebook.store.schema import access_log, case_, event
 from casebook.store.verify import make_anchor, rebuild, verify_chains
+from ivr.ports import KeptRecording, NewCall, OpenVoicemailCase, SessionRow
 from tests.casebook.conftest import Desk
 from tests.casebook.play import AGENT, DISPATCHER, liaison
 
@@ -64,7 +69,27 @@ def an_order_deleted(connection: Connection, case_id: int) -> None:
     connection.execute(delete(order_).where(order_.c.case_id == case_id, order_.c.seq == 2))
 
 
+def another_channel(connection: Connection, case_id: int) -> None:
+    connection.execute(update(case_).where(case_.c.id == case_id).values(channel="web"))
+
+
+def an_attachment_replaced(connection: Connection, case_id: int) -> None:
+    connection.execute(update(attachment).where(attachment.c.case_id == case_id).values(sha256="1" * 64))
+
+
+def an_attachment_deleted(connection: Connection, case_id: int) -> None:
+    connection.execute(delete(attachment).where(attachment.c.case_id == case_id))
+
+
+def another_query_code(connection: Connection, case_id: int) -> None:
+    connection.execute(update(case_).where(case_.c.id == case_id).values(query_code_hmac="0" * 64))
+
+
 TAMPERINGS: list[Tamper] = [
+    another_channel,
+    an_attachment_replaced,
+    an_attachment_deleted,
+    another_query_code,
     a_byte,
     an_event_deleted,
     the_last_event_cut_off,
@@ -96,7 +121,51 @@ def test_it_is_found_with_the_number_of_the_case(desk: Desk, tamper: Tamper) -> 
     with desk.engine.begin() as connection:
         disarm(connection)
         tamper(connection, case_id)
-    assert {finding.case_no for finding in verify_chains(desk.engine)} == {case_no}
+    assert {finding.case_no for finding in verify_chains(desk.engine, privacy=desk.privacy)} == {case_no}
+
+
+def test_a_file_that_is_not_what_was_attached_is_found(desk: Desk, tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    digests = [files.keep(io.BytesIO(content), 100)[0] for content in (b"one", b"two", b"three")]
+    numbers = []
+    for n, digest in enumerate(digests):
+        numbers.append(desk.open(n))
+        attached = do.Attach(file_name="a.txt", media_type="text/plain", size=5, sha256=digest)
+        desk.do(numbers[-1], AGENT, attached)
+    assert verify_chains(desk.engine, files=files) == []
+    files.path(digests[0]).write_bytes(b"other")
+    files.path(digests[2]).unlink()
+    assert [one.case_no for one in verify_chains(desk.engine, files=files)] == [numbers[0], numbers[2]]
+
+
+def test_the_call_of_a_voicemail_is_the_one_of_its_history(desk: Desk) -> None:
+    calls = SqlCallStore(desk.engine, desk.privacy)
+    for n in range(2):
+        with calls.transaction() as unit:
+            session = SessionRow(f"c{n}", "r", 0, 0, {}, ())
+            unit.create_call(NewCall(f"c{n}", "asterisk", "13812345678", "12345", desk.now), session)
+            unit.save_recording(f"c{n}", KeptRecording(f"d/{n}.wav", 5000, 4000, "00", True, 3), desk.now)
+            if not n:
+                unit.open_by_voicemail("c0", OpenVoicemailCase("d/0.wav", "help"), desk.now)
+    assert verify_chains(desk.engine, privacy=desk.privacy) == []
+    with desk.engine.begin() as connection:
+        connection.execute(update(case_).values(call_id="c1"))
+    assert [one.case_no for one in verify_chains(desk.engine)] == ["LYG20261123000001"]
+
+
+def test_an_anchor_that_is_gone_is_missed(desk: Desk) -> None:
+    desk.open(1)
+    first = date(2026, 11, 23)
+    with desk.engine.begin() as connection:
+        make_anchor(connection, first, desk.now)
+    desk.now += timedelta(days=1)
+    desk.open(2)
+    desk.now += timedelta(days=3)
+    today = desk.now
+    assert [one.case_no for one in verify_chains(desk.engine, now=today)] == ["LYG 2026-11-24"]
+    with desk.engine.begin() as connection:
+        make_anchor(connection, first + timedelta(days=1), desk.now)
+    assert verify_chains(desk.engine, now=today) == []
 
 
 def test_a_case_that_is_gone_with_all_its_events_is_missed_by_its_number(desk: Desk) -> None:
@@ -116,8 +185,9 @@ def test_a_history_rewritten_from_end_to_end_differs_from_the_anchor_of_its_day(
         made = make_anchor(connection, day, desk.now + timedelta(days=1))
         assert make_anchor(connection, day, desk.now + timedelta(days=2)) == made
         disarm(connection)
-        # The forger leaves out the last event, and makes the row as it was before it.
+        # The forger leaves out the last event, and makes the rows as they were before it.
         the_last_event_cut_off(connection, case_id)
+        an_attachment_deleted(connection, case_id)
         connection.execute(update(case_).where(case_.c.id == case_id).values(version=case_.c.version - 1))
     findings = verify_chains(desk.engine)
     assert [finding.case_no for finding in findings] == ["LYG 2026-11-23"]
