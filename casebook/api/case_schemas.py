@@ -242,6 +242,8 @@ class CaseBody(_FromStore):
     route: RouteBody | None
     people: dict[str, str]
     """The names of those who acted, by what they sign in with."""
+    merged: list[str]
+    """The cases that were merged into this one."""
 
 
 class CaseLineBody(_FromStore):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, exists, select, update
 
 from casebook.numbering import case_number, day_of
 from casebook.privacy import Privacy, mask_number, normalise_number
@@ -146,23 +146,32 @@ class CitizenPhones(Mapping[str, str]):
 
 
 def forget_callers(connection: Connection, keep: timedelta, now: datetime) -> int:
-    """Erase name and number of citizens whose every case was over before `now - keep`; how many. Their cases stay.
+    """Erase name and number of citizens whose every case was over before `now - keep` and not supervised; how many. The
+    cases stay.
 
-    Their numbers go from calls and messages of other platforms too, once these are as old.
+    Numbers go from calls and messages of other platforms too, once these are as old, but for those of citizens who are
+    not forgotten: also numbers of callers who never had a case.
     """
     recent = select(case_.c.id).where(
         case_.c.citizen_id == citizen.c.id,
-        (case_.c.closed_at.is_(None)) | (case_.c.closed_at > now - keep),
+        (case_.c.closed_at.is_(None)) | (case_.c.closed_at > now - keep) | (case_.c.supervision != ""),
     )
     done = connection.execute(
         update(citizen)
         .where(citizen.c.erased_at.is_(None), citizen.c.created_at <= now - keep, ~recent.exists())
         .values(phone_enc=None, name_enc=None, phone_masked="", erased_at=now)
     )
-    forgotten = select(citizen.c.phone_hmac).where(citizen.c.erased_at.is_not(None))
+
+    def known(index: ColumnElement[str]) -> ColumnElement[bool]:
+        return exists().where(citizen.c.phone_hmac == index, citizen.c.erased_at.is_(None))
+
+    # A voicemail's case finds its citizen by the call.
+    waiting = exists().where(
+        case_.c.call_id == call.c.call_id, case_.c.closed_at.is_(None), case_.c.discarded_at.is_(None)
+    )
     connection.execute(
         update(call)
-        .where(call.c.ani_enc.is_not(None), call.c.started_at <= now - keep, call.c.ani_hmac.in_(forgotten))
+        .where(call.c.ani_enc.is_not(None), call.c.started_at <= now - keep, ~known(call.c.ani_hmac), ~waiting)
         .values(ani_enc=None, ani_masked="")
     )
     connection.execute(
@@ -170,7 +179,7 @@ def forget_callers(connection: Connection, keep: timedelta, now: datetime) -> in
         .where(
             linkage_message.c.number_enc.is_not(None),
             linkage_message.c.received_at <= now - keep,
-            linkage_message.c.number_hmac.in_(forgotten),
+            ~known(linkage_message.c.number_hmac),
         )
         .values(number_enc=None, number_masked="")
     )

@@ -81,6 +81,8 @@ class CaseDetail:
     """What the catalogue says of it, for whoever may dispatch it."""
     people: Mapping[str, str] = field(default_factory=dict)
     """The names of those who acted, by what they sign in with."""
+    merged: tuple[str, ...] = ()
+    """The cases that were merged into this one and that the reader may see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,11 @@ class Cases:
             mask = connection.execute(
                 select(citizen.c.phone_masked).where(citizen.c.id == case.citizen_id)
             ).scalar_one_or_none()
+            merged = connection.scalars(
+                select(case_.c.case_no)
+                .where(case_.c.master_no == case_no, case_.c.state == states.MERGED, self.scope(rights))
+                .order_by(case_.c.id)
+            ).all()
             calendar = self._days.calendar(connection)
             people = _names(connection, [case.registered_by or "", *(one.actor for one in events)])
         chain = ((body_of(case_no, one), one.prev_hash, one.hash) for one in events)
@@ -210,6 +217,7 @@ class Cases:
             may_reveal=mask is not None and rights.sees_contact(case),
             route=self.book.route(case.matter, case.region, now) if case.matter and "dispatch" in offers else None,
             people=people,
+            merged=tuple(merged),
         )
         if rights.sees(case):
             return detail
@@ -224,6 +232,7 @@ class Cases:
             may_reveal=False,
             route=None,
             people={},
+            merged=(),
         )
 
     def page(

@@ -108,6 +108,25 @@ def test_a_forgotten_caller_s_number_is_gone_from_calls_and_from_messages_too(de
     assert kept(desk) == {"old2", "new2"}  # what came since the citizen was forgotten goes in its own time
 
 
+def test_the_number_of_a_caller_who_never_had_a_case_is_forgotten_in_its_time(desk: Desk) -> None:
+    hear_from(desk, "nobody", "13800000009")
+    night = desk.now + timedelta(days=3651)
+    with desk.engine.begin() as connection:
+        run_night(connection, book(), date(2026, 12, 1), desk.now + timedelta(days=3649))
+    assert kept(desk) == {"nobody"}
+    with desk.engine.begin() as connection:
+        run_night(connection, book(), date(2036, 12, 1), night)
+    assert kept(desk) == set()
+
+
+def test_whose_case_was_supervised_is_not_forgotten(desk: Desk) -> None:
+    change(desk, desk.open(1), {"closed_at": desk.now, "state": "CLOSED", "supervision": "DB2026-0001"})
+    hear_from(desk, "supervised", "13800000001")
+    with desk.engine.begin() as connection:
+        run_night(connection, book(), date(2036, 12, 1), desk.now + timedelta(days=3651))
+    assert kept(desk) == {"supervised"}
+
+
 def test_old_sound_is_deleted_but_that_of_open_and_supervised_cases(desk: Desk, tmp_path: Path) -> None:
     over, supervised = {"closed_at": desk.now, "state": "CLOSED"}, {"supervision": "DB2026-0001"}
     master = desk.open(20)

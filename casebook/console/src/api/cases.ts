@@ -117,6 +117,8 @@ export interface Case {
   may_reveal: boolean
   route: Route | null
   people: Readonly<Record<string, string>>
+  /** The cases that were merged into this one. */
+  merged: readonly string[]
 }
 
 export interface CaseLine {
