@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from casebook.api import (
+    access_routes,
     admin_routes,
     alert_routes,
     board_routes,
@@ -45,6 +46,7 @@ _ROUTES = (
     case_routes,
     board_routes,
     statistics_routes,
+    access_routes,
     linkage_routes,
     health_routes,
     # The console answers whatever nobody else does.

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from casebook.api.schemas import Body, EventBody, Text, Title
 from casebook.handling import commands as do
 from casebook.handling.commands import Command
+from casebook.handling.running import What
 
 _EARLIEST, _LATEST = 2009, 2100
 _LONG = ("body", "answer", "internal", "minutes")
@@ -211,7 +212,7 @@ Light = Literal["green", "yellow", "red"]
 class ClockBody(_FromStore):
     """A clock that runs: what is waited for, of which unit (empty: the hotline itself), until when."""
 
-    what: Literal["case", "triage", "return", "consult", "sign", "handle", "review", "callback", "report"]
+    what: What
     unit: str
     due: datetime
     light: Light

@@ -417,3 +417,18 @@ def test_the_front_desk_ends_a_case_for_the_citizen_who_is_on_the_line(people: H
     another = people.do("shift_leader", case_no, "withdraw", reason="来电撤诉", reference="lyg1-1.2")
     assert another.status_code == 422
     assert people.do("shift_leader", case_no, "withdraw", reason="来电撤诉", reference="lyg1-1.1").status_code == 200
+
+
+def test_who_looked_at_whose_number_is_read_by_those_who_may_not_look(people: House) -> None:
+    case_no, other = people.register(phone="13912340078"), people.register(phone="13912340079")
+    for number, reason in ((case_no, "核实地点"), (other, "另一件"), (case_no, "再次核实")):
+        assert people.post("dispatcher", f"/cases/{number}/reveal", {"reason": reason}).status_code == 200
+    answer = people.get("bureau", f"/access-log?case_no={case_no}").json()
+    looked = [(one["actor"], one["name"], one["what"], one["reason"]) for one in answer["items"]]
+    assert looked == [("dispatcher", "dispatcher", "citizen_contact", reason) for reason in ("再次核实", "核实地点")]
+    first = people.get("admin", "/access-log?actor=dispatcher&limit=2").json()
+    then = people.get("admin", f"/access-log?actor=dispatcher&limit=2&cursor={first['next_cursor']}").json()
+    assert [one["case_no"] for one in (*first["items"], *then["items"])][:3] == [case_no, other, case_no]
+    assert people.get("bureau", "/access-log?since=2100-01-01T00:00:00Z").json()["items"] == []
+    for who in sorted({*people.browsers} - {"admin", "bureau"}):
+        assert people.get(who, "/access-log").status_code == 403

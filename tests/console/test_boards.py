@@ -149,7 +149,8 @@ def test_the_bureau_reads_the_year_and_nothing_more(city: Desk, new_page: Callab
     sheet = load_workbook(io.BytesIO(Path(download.value.path()).read_bytes())).active
     assert sheet["A2"].value == "分档"
     # Nothing on the page changes anything: there is no field to type into and every request reads.
-    assert page.locator("textarea, input:not([type=checkbox])").count() == 0
+    fields = page.locator("textarea, input:not([type=checkbox])")
+    assert fields.count() == page.get_by_role("search").locator("input").count() == 2
     page.get_by_role("link", name="监察考核").wait_for()
 
 

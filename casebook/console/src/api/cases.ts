@@ -89,7 +89,9 @@ export interface CaseFile {
 }
 
 export interface Clock {
-  what: 'case' | 'triage' | 'return' | 'consult' | 'sign' | 'handle' | 'review' | 'callback' | 'report'
+  what:
+    | 'case' | 'triage' | 'refusal' | 'return' | 'consult' | 'sign' | 'handle' | 'extension' | 'review' | 'callback' | 'rework'
+    | 'report'
   /** Whose time it is; empty for the hotline's own. */
   unit: string
   due: string
