@@ -37,7 +37,8 @@ def run_timer(connection: Connection, casework: Casework, payload: Mapping[str, 
     command = _command(connection, casework, case, order, kind, str(payload["marks"]), now)
     if command is None:
         return
-    key = f"{THE_SYSTEM.name}:{kind}:{case_no}:{payload['order']}:{short(str(payload['marks']))}"
+    # Of several timers for one due time the first does it: a unit is urged once at yellow and once at red.
+    key = f"{THE_SYSTEM.name}:{kind}:{case_no}:{payload['order']}:{short(due_of(str(payload['marks'])))}"
     at = whole_ms(now)
     try:
         casework.apply(connection, case_no, command, version=None, actor=THE_SYSTEM, key=key, now=at)

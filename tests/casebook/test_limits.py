@@ -122,6 +122,19 @@ def test_who_was_urged_already_is_not_urged_again_for_the_same_moment(desk: Desk
     assert urgings(desk, case_no) == [("haizhou", 1), ("zhujian", 1)]
 
 
+def test_a_return_that_was_judged_early_makes_nobody_urged_twice_for_one_moment(desk: Desk) -> None:
+    case_no = dispatched(desk)
+    desk.do(case_no, liaison("haizhou"), RETURN)
+    desk.later(hours=1)
+    desk.do(case_no, SECOND, do.RejectReturn(note="属地管理"))
+    desk.later(days=11)  # past yellow, for which timers of the dispatch and of the judgement waited
+    assert urgings(desk, case_no) == [("haizhou", 1), ("zhujian", 1)]
+    desk.later(days=2)
+    assert not desk.case(case_no).supervision
+    desk.later(days=2)  # past red
+    assert urgings(desk, case_no) == [("haizhou", 2), ("zhujian", 2)]
+
+
 def test_what_the_lead_is_given_the_helping_units_are_given(desk: Desk) -> None:
     case_no = dispatched(desk)
     desk.do(case_no, liaison("haizhou"), do.Sign())
