@@ -4,7 +4,6 @@ events, never kept by something that looks now and then.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,7 +14,7 @@ from casebook.handling.record import OrderRecord
 from casebook.numbering import ZONE
 
 Light = Literal["green", "yellow", "red"]
-_YELLOW_SHARE = 0.7
+_YELLOW_TENTHS = 7
 _SPAN = re.compile(r"([1-9]\d{0,2})(h|wd)")
 _INSTANT = timedelta(milliseconds=1)
 
@@ -78,21 +77,20 @@ def _with_left(
 
 
 def light(start: datetime, due: datetime, now: datetime, *, calendar: Calendar, in_days: bool) -> Light:
-    """Green, yellow (seven tenths used, or the last working day) or red (overdue)."""
+    """Green, yellow (seven tenths used; so the last working day is) or red (overdue)."""
     if now > due:
         return "red"
     return "yellow" if now >= yellow_at(start, due, calendar=calendar, in_days=in_days) else "green"
 
 
 def yellow_at(start: datetime, due: datetime, *, calendar: Calendar, in_days: bool) -> datetime:
-    """When seven tenths are used. Of a limit in working days: the beginning of the working day before which seven
-    tenths of them are over, or of the last one.
-    """
+    """When seven tenths are used. Of a limit in working days: the beginning of the working day on which they are."""
     days = calendar.working_days(start, due - _INSTANT) if in_days else 0
     if not days:
-        return start + (due - start) * _YELLOW_SHARE
-    over = min(math.ceil(round(days * _YELLOW_SHARE, 6)), days - 1)
-    return end_of_day(calendar.nth_workday(start.astimezone(ZONE).date(), over + 1) - timedelta(days=1))
+        return start + (due - start) * _YELLOW_TENTHS / 10
+    # Of five days three and a half: reached on the fourth. Of ten seven: when the eighth begins. Never after the last.
+    nth = days * _YELLOW_TENTHS // 10 + 1
+    return end_of_day(calendar.nth_workday(start.astimezone(ZONE).date(), nth) - timedelta(days=1))
 
 
 def cleared(order: OrderRecord) -> OrderRecord:

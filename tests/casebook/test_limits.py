@@ -34,14 +34,20 @@ NATIONAL_DAY = Calendar(
 @pytest.mark.parametrize(
     ("start", "due", "yellow"),
     [
-        # Two days after Wednesday 30 September: Thursday the 8th and Friday the 9th; the 9th is the last one.
+        # Two days after Wednesday 30 September: Thursday the 8th and Friday the 9th; 1.4 of them are over on the 9th.
         ("2026-09-30T17:00", "2026-10-10", "2026-10-09"),
-        # Five after Friday the 13th of November: Monday to Friday; four are over when the last begins.
-        ("2026-11-13T10:00", "2026-11-21", "2026-11-20"),
+        # Five: 8 9 10 (a Saturday on which people work) 12 13; 3.5 of them are over on the fourth, Monday the 12th.
+        ("2026-09-30T17:00", "2026-10-14", "2026-10-12"),
+        # Four, before a weekend: 8 9 10 12; 2.8 of them are over on the third, the make-up Saturday.
+        ("2026-09-30T17:00", "2026-10-13", "2026-10-10"),
+        # Five after Friday the 13th of November: Monday to Friday; 3.5 of them are over on Thursday.
+        ("2026-11-13T10:00", "2026-11-21", "2026-11-19"),
+        # Two, with a weekend before them: Monday and Tuesday; 1.4 of them are over on Tuesday.
+        ("2026-11-13T10:00", "2026-11-18", "2026-11-17"),
         # Ten after the 13th: seven are over (the 16th to the 24th) when the 25th begins.
         ("2026-11-13T10:00", "2026-11-28", "2026-11-25"),
-        # Fifteen after the 30th of September, with the make-up Saturday: 8 9 10 12 13 14 15 16 19 20 21, then the 22nd.
-        ("2026-09-30T10:00", "2026-10-28", "2026-10-22"),
+        # Fifteen after the 30th of September: 8 9 10 12 13 14 15 16 19 20 21, ...; 10.5 are over on the 21st, the eleventh.
+        ("2026-09-30T10:00", "2026-10-28", "2026-10-21"),
         # One: the whole of it is the last day.
         ("2026-11-13T10:00", "2026-11-17", "2026-11-16"),
     ],
