@@ -215,8 +215,9 @@ class Attach(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recount(Command):
-    """重算时限: the calendar was corrected. `case_wd` and `orders_wd` ("1:10") are the limits in working days of the
-    calendar that the due times were made with. A case that has no due time gets the rulebook's, and its caller.
+    """重算时限: the calendar was corrected. `case_wd`, `orders_wd` ("1:10"), `signs_wd` (for signing) are the limits in
+    working days of the calendar that the due times were made with. A case that has no due time gets the rulebook's, and
+    its caller.
     """
 
     EVENT: ClassVar[str] = "recount"
@@ -224,3 +225,4 @@ class Recount(Command):
     new_calendar: str
     case_wd: int
     orders_wd: tuple[str, ...]
+    signs_wd: tuple[str, ...] = ()

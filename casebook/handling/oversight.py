@@ -10,8 +10,8 @@ from casebook.errors import CaseError
 from casebook.handling import commands as do
 from casebook.handling.clocks import Span, cleared
 from casebook.handling.intake import check_matter, judged_alone
-from casebook.handling.record import CaseRecord, whole_ms
-from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, needs, own_co
+from casebook.handling.record import CaseRecord, OrderRecord, whole_ms
+from casebook.handling.scene import Outcome, Scene, Timer, Told, due_timers, guard, lead_of, mark, needs, own_co
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 
@@ -154,16 +154,24 @@ def recount(case: CaseRecord, command: do.Recount, scene: Scene) -> Outcome:
         due = scene.calendar.deadline(case.clock_started_at, command.case_wd)
         later = replace(later, due_at=max(case.due_at, due))
     timers: list[Timer] = []
-    for one in command.orders_wd:
-        seq, _, days = one.partition(":")
-        order = next((held for held in later.orders if held.seq == int(seq) and held.open), None)
-        if order is None or order.dispatched_at is None or order.due_at is None:
-            continue
-        due = max(order.due_at, scene.calendar.deadline(order.dispatched_at, int(days)))
-        moved = replace(order, due_at=due, calendar_version=command.new_calendar)
-        later = later.with_order(moved)
-        timers += due_timers(moved, order.dispatched_at, scene)
+    for order, days in _counted(later, command.orders_wd):
+        if order.dispatched_at is not None and order.due_at is not None:
+            due = max(order.due_at, scene.calendar.deadline(order.dispatched_at, days))
+            moved = replace(order, due_at=due, calendar_version=command.new_calendar)
+            later = later.with_order(moved)
+            timers += due_timers(moved, order.dispatched_at, scene)
+    for order, days in _counted(later, command.signs_wd):
+        if order.signed_at is None and order.dispatched_at is not None and order.sign_due_at is not None:
+            due = max(order.sign_due_at, scene.calendar.deadline(order.dispatched_at, days))
+            later = later.with_order(replace(order, sign_due_at=due, calendar_version=command.new_calendar))
+            timers.append(Timer("auto_sign", due, order.seq, mark(due)))
     return Outcome(later, timers=tuple(timers))
+
+
+def _counted(case: CaseRecord, spans: tuple[str, ...]) -> list[tuple[OrderRecord, int]]:
+    """The open orders that `spans` ("1:10") name by their numbers, each with its working days."""
+    days = {int(seq): int(n) for seq, _, n in (one.partition(":") for one in spans)}
+    return [(order, days[order.seq]) for order in case.orders if order.open and order.seq in days]
 
 
 def _with_limits(case: CaseRecord, scene: Scene) -> CaseRecord:

@@ -14,6 +14,7 @@ from casebook import states
 from casebook.calendar import Calendar, SpecialDay
 from casebook.errors import CaseError
 from casebook.handling import commands as do
+from casebook.handling.clocks import Span
 from casebook.handling.record import CaseRecord
 from casebook.roles import THE_SYSTEM
 from casebook.rulebook import Rulebook
@@ -109,19 +110,34 @@ def give_limits(casework: Casework, numbers: Iterable[str]) -> None:
 
 def _recount(case: CaseRecord, book: Rulebook, old: Calendar, new: Calendar) -> do.Recount | None:
     """The command, where some due time of the case is later by the new calendar."""
-    case_wd, orders = 0, []
-    if case.clock_started_at is not None and case.due_at is not None:
+    case_wd, orders, signs = 0, [], []
+    if case.clock_started_at is not None:
         rule = book.limit_for(case.demand, case.matter, case.clock_started_at, urgent=case.urgent)
-        days = old.working_days(case.clock_started_at, case.due_at - _INSTANT)
-        if rule.handling.unit == "wd" and days and new.deadline(case.clock_started_at, days) > case.due_at:
-            case_wd = days
+        case_wd = _later(case.clock_started_at, case.due_at, rule.handling, old, new)
     for order in case.orders:
-        if not order.open or order.dispatched_at is None or order.due_at is None:
+        if not order.open or order.dispatched_at is None:
             continue
-        days = old.working_days(order.dispatched_at, order.due_at - _INSTANT)
-        in_days = book.limit(order.rule).handling.unit == "wd"
-        if in_days and days and new.deadline(order.dispatched_at, days) > order.due_at:
+        rule = book.limit(order.rule)
+        if days := _later(order.dispatched_at, order.due_at, rule.handling, old, new):
             orders.append(f"{order.seq}:{days}")
-    if not case_wd and not orders:
+        if order.signed_at is None and (
+            days := _later(order.dispatched_at, order.sign_due_at, Span.parse(rule.sign), old, new)
+        ):
+            signs.append(f"{order.seq}:{days}")
+    if not case_wd and not orders and not signs:
         return None
-    return do.Recount(old_calendar=old.version, new_calendar=new.version, case_wd=case_wd, orders_wd=tuple(orders))
+    return do.Recount(
+        old_calendar=old.version,
+        new_calendar=new.version,
+        case_wd=case_wd,
+        orders_wd=tuple(orders),
+        signs_wd=tuple(signs),
+    )
+
+
+def _later(start: datetime, due: datetime | None, span: Span, old: Calendar, new: Calendar) -> int:
+    """The working days of a limit that ends later by the new calendar; 0 where it does not."""
+    if due is None or span.unit != "wd":
+        return 0
+    days = old.working_days(start, due - _INSTANT)
+    return days if days and new.deadline(start, days) > due else 0

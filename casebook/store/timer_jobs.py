@@ -64,9 +64,7 @@ def _command(
     match kind:
         case "archive":
             return do.Archive() if case.closed_at is not None and mark(case.closed_at) == marks else None
-        case "auto_sign" if order is not None and order.signed_at is None and order.returned_at is None:
-            return do.Sign() if order.role == LEAD else do.CoSign(unit=order.unit)
-        case "auto_sign" if order is not None and order.signed_at is None and order.final:
+        case "auto_sign" if order is not None and _should_have_signed(order, now):
             return do.Sign() if order.role == LEAD else do.CoSign(unit=order.unit)
         case "resume" if order is not None and order.suspended_at is not None:
             return do.Resume()
@@ -80,6 +78,12 @@ def _command(
             leader = _chief(connection, order.unit)
             return do.Supervise(leader=leader, report_by=report_by, note="两次催办没有答复")
     return None
+
+
+def _should_have_signed(order: OrderRecord, now: datetime) -> bool:
+    """Whether the unit's time for signing is over, wherever a corrected calendar has moved its end."""
+    over = order.sign_due_at is None or order.sign_due_at <= now
+    return over and order.signed_at is None and not order.return_pending
 
 
 def _stands(case: CaseRecord, order: OrderRecord, marks: str) -> bool:

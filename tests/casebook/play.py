@@ -144,6 +144,7 @@ def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[d
                 new_calendar="b",
                 case_wd=11,
                 orders_wd=tuple(f"{one.seq}:{12}" for one in case.orders if one.open),
+                signs_wd=tuple(f"{one.seq}:{2}" for one in case.orders if one.open),
             )
         ],
         "grant_contact": [do.GrantContact(reason="需要上门")],

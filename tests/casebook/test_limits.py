@@ -46,7 +46,7 @@ NATIONAL_DAY = Calendar(
         ("2026-11-13T10:00", "2026-11-18", "2026-11-17"),
         # Ten after the 13th: seven are over (the 16th to the 24th) when the 25th begins.
         ("2026-11-13T10:00", "2026-11-28", "2026-11-25"),
-        # Fifteen after the 30th of September: 8 9 10 12 13 14 15 16 19 20 21, ...; 10.5 are over on the 21st, the eleventh.
+        # Fifteen after the 30th of September: 8 9 10 12 13 14 15 16 19 20 21; 10.5 of them are over on the 21st.
         ("2026-09-30T10:00", "2026-10-28", "2026-10-21"),
         # One: the whole of it is the last day.
         ("2026-11-13T10:00", "2026-11-17", "2026-11-16"),

@@ -30,7 +30,7 @@ from casebook.store.verify import verify_chains
 from casebook.tables import read_table
 from ivr.ports import KeptRecording, NewCall, SessionRow
 from tests.casebook.conftest import Desk
-from tests.casebook.play import AGENT, DISPATCHER, book
+from tests.casebook.play import AGENT, DISPATCHER, book, liaison
 
 
 def at(text: str) -> datetime:
@@ -51,6 +51,27 @@ def test_a_holiday_that_is_announced_late_gives_more_time_and_never_less(desk: D
     assert case.first_due_at == before.first_due_at
     assert correct_year(desk.engine, desk.casework, 2027, [], "更正", desk.now) == 0
     assert desk.case(case_no).due_at == at("2027-01-07")
+    assert verify_chains(desk.engine) == []
+
+
+def test_a_holiday_that_is_announced_late_gives_more_time_for_signing_too(desk: Desk) -> None:
+    desk.now = at("2026-12-31T09:00")
+    case_no = desk.open(demand="help")
+    desk.do(case_no, AGENT, do.ToTriage())
+    desk.do(case_no, DISPATCHER, do.Dispatch())
+    desk.now = at("2026-12-31T16:00")
+    signed, waiting = desk.do(case_no, liaison("haizhou"), do.Sign()).orders
+    assert signed.sign_due_at == waiting.sign_due_at == at("2027-01-05")  # the end of Monday the 4th
+    days = read_days(read_table("日期,班休,名称\n2027-01-01,休,元旦\n2027-01-04,休,元旦\n".encode()), 2027)
+    correct_year(desk.engine, desk.casework, 2027, days, "国办发明电", desk.now)
+    first, second = desk.case(case_no).orders
+    assert (first.sign_due_at, second.sign_due_at) == (signed.sign_due_at, at("2027-01-06"))
+    desk.later(days=5)  # Tuesday the 5th: the first timer has come and gone
+    assert desk.case(case_no).orders[1].signed_at is None
+    desk.later(days=1)
+    second = desk.case(case_no).orders[1]
+    assert (second.signed_at, second.signed_late) == (at("2027-01-06"), True)
+    assert correct_year(desk.engine, desk.casework, 2027, [], "更正", desk.now) == 0
     assert verify_chains(desk.engine) == []
 
 
