@@ -17,5 +17,10 @@ export function useRules() {
   return { rules: rules as Ref<Rules | null>, unitName, roleName }
 }
 
+/** The year's notice has just been loaded: what was read before says otherwise. */
+export function yearAnnounced(year: number): void {
+  if (rules.value) rules.value.provisional_years = rules.value.provisional_years.filter((one) => one !== year)
+}
+
 const unitName = (code: string): string => rules.value?.units.find((unit) => unit.code === code)?.name ?? code
 const roleName = (role: string): string => rules.value?.roles[role] ?? (role === 'system' ? '系统' : role === 'citizen' ? '诉求人' : role)
