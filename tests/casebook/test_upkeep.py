@@ -92,6 +92,25 @@ def test_each_night_the_day_before_gets_its_anchor_and_the_next_night_is_planned
         assert list(runs) == [at("2026-11-24T00:10"), at("2026-11-25T00:10")]
 
 
+def test_nights_that_were_slept_through_are_made_up_for_but_for_a_day_that_is_not_settled(desk: Desk) -> None:
+    desk.open()
+    with desk.engine.begin() as connection:
+        run_night(connection, book(), date(2026, 11, 23), at("2026-11-27T00:05"))
+    with desk.engine.begin() as connection:
+        days = connection.scalars(select(anchor.c.day).order_by(anchor.c.day)).all()
+        assert days == [date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)]
+        keys = connection.scalars(select(outbox.c.key).where(outbox.c.kind == "nightly")).all()
+    assert keys == ["nightly:2026-11-26"]
+
+
+def test_a_night_is_planned_on_by_a_clock_that_is_behind(desk: Desk) -> None:
+    with desk.engine.begin() as connection:
+        plan_night(connection, desk.now)
+        run_night(connection, book(), date(2026, 11, 23), at("2026-11-24T00:09"))
+        keys = connection.scalars(select(outbox.c.key).order_by(outbox.c.id)).all()
+    assert keys == ["nightly:2026-11-23", "nightly:2026-11-24"]
+
+
 def test_a_caller_of_long_ago_is_forgotten_and_the_case_stays(desk: Desk) -> None:
     old, recent = desk.open(1), desk.open(2)
     with desk.engine.begin() as connection:
