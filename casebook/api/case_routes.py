@@ -39,6 +39,7 @@ from casebook.handling.oversight import MAX_FILE_BYTES
 from casebook.handling.reply_check import check_reply
 from casebook.handling.transitions import TRANSITIONS
 from casebook.roles import STAFF
+from casebook.rulebook import city_day
 from casebook.store.exchange import Period, export_rows, import_cases
 from casebook.store.queues import QUEUES, Queues
 from casebook.tables import write_csv, write_xlsx
@@ -132,14 +133,14 @@ def caller(body: CallerQuery, user: SignedIn, deps: Deps) -> CallerBody:
 @router.get("/rules")
 def rules(_: SignedIn, deps: Deps) -> RulesBody:
     """What forms offer."""
-    book, now = deps.casework.book, deps.clock()
+    book, day = deps.casework.book, city_day(deps.clock())
     return RulesBody(
-        units=[{"code": one.code, "name": one.name, "kind": one.kind} for one in book.units if one.holds(now.date())],
-        regions=[one.name for one in book.regions if one.holds(now.date())],
+        units=[{"code": one.code, "name": one.name, "kind": one.kind} for one in book.units if one.holds(day)],
+        regions=[one.name for one in book.regions if one.holds(day)],
         groups={name: list(members) for name, members in book.groups.items()},
         commitments=list(book.commitments),
         refusals=[one.model_dump() for one in book.refusals],
-        limits=[one.id for one in book.limits if one.holds(now.date())],
+        limits=[one.id for one in book.limits if one.holds(day)],
         roles={role: rule.name for role, rule in book.roles.items()},
         provisional_years=deps.cases.provisional_years(),
     )

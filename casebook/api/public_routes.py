@@ -24,6 +24,7 @@ from casebook.api.schemas import Text
 from casebook.handling.commands import Rate, Register
 from casebook.handling.intake import NO_PLACE
 from casebook.roles import Actor
+from casebook.rulebook import city_day
 from casebook.store.public import Locked, Progress
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
@@ -161,7 +162,7 @@ def offer(parts: PublicParts, deps: Deps) -> OfferBody:
         # Of a broken promise the hotline has to ask which one: that is for a person to write down.
         if one.name not in parts.casework.book.commitments:
             groups.setdefault(one.group, []).append(one.name)
-    today = deps.clock().date()
+    today = city_day(deps.clock())
     regions = [one.name for one in parts.casework.book.regions if one.holds(today)]
     return OfferBody(demands=DEMANDS, matters=groups, regions=regions)
 
