@@ -1,4 +1,4 @@
-"""A limit or a row of the catalogue holds from its first day in the city to its last; what is dispatched keeps its own."""
+"""A limit or a catalogue row holds from its first day in the city to its last; what was dispatched keeps its own."""
 
 from __future__ import annotations
 
