@@ -12,10 +12,12 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from casebook.roles import THE_SYSTEM
 from casebook.store.casework_schema import order_
 from casebook.store.schema import case_, case_counter, event, outbox
 from casebook.store.verify import verify_chains
 from tests.casebook.conftest import Desk
+from tests.casebook.hammer import TIMER
 from tests.casebook.play import AGENT, register
 from tests.conftest import REPOSITORY
 from tests.store.databases import close_connections
@@ -65,10 +67,18 @@ def test_a_kill_in_the_middle_of_mixed_commands_leaves_every_case_whole(desk: De
         )
         assert {row[0] for row in leads} <= {1}
         unsigned = select(order_.c.id).where(order_.c.signed_at.is_(None))
-        timers = select(func.count()).select_from(outbox).where(outbox.c.kind == "case_timer")
+        timer = outbox.c.kind == "case_timer"
         if connection.execute(unsigned).first():
-            assert connection.execute(timers).scalar_one() > 0
-    assert set(acknowledged) <= kept
+            assert connection.execute(select(func.count()).select_from(outbox).where(timer)).scalar_one() > 0
+        done = set(connection.scalars(select(outbox.c.id).where(timer, outbox.c.state == "done")))
+        fired = connection.execute(select(event.c.type, event.c.actor).distinct()).all()
+    timers_done = {int(key.split(":")[2]) for key in acknowledged if key.startswith(f"{TIMER}:")}
+    assert {key for key in acknowledged if not key.startswith(f"{TIMER}:")} <= kept
+    assert timers_done
+    assert timers_done <= done
+    # The ways out and the timers were in it, so that they too were killed.
+    assert {"withdraw", "merge", "refuse"} <= {kind for kind, _ in fired}
+    assert {"sign", "urge", "archive"} <= {kind for kind, actor in fired if actor == THE_SYSTEM.name}
 
 
 def test_sixteen_writers_get_every_number_of_the_day_once(desk: Desk) -> None:
