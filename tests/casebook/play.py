@@ -77,11 +77,12 @@ def moves(case: CaseRecord, now: datetime) -> Iterator[tuple[Actor, do.Command]]
     people += [make(unit) for unit in units for make in (liaison, deputy)]
     for actor in people:
         for event in allowed(case.state, actor.role):
-            for command in _filled(event, case, actor, now):
+            for command in filled(event, case, actor, now):
                 yield actor, command
 
 
-def _filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[do.Command]:
+def filled(event: str, case: CaseRecord, actor: Actor, now: datetime) -> list[do.Command]:
+    """Commands of an event, well filled in."""
     kind = do.COMMANDS.get(event)
     if kind is None:
         return []
