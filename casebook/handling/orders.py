@@ -26,7 +26,7 @@ from casebook.handling.scene import (
     rule_of,
     span_of,
 )
-from casebook.rulebook import LimitRule, Route
+from casebook.rulebook import LimitRule, Route, city_day
 
 _FRONT_DESK = (roles.AGENT, roles.SHIFT_LEADER)
 
@@ -88,6 +88,7 @@ def _rule(case: CaseRecord, command: do.Dispatch, scene: Scene) -> LimitRule:
     if not command.limit_rule:
         return book.limit_for(case.demand, case.matter, scene.now, urgent=case.urgent)
     rule = book.limit(command.limit_rule)
+    guard(rule.holds(city_day(scene.now)), "这条时限规则现在不生效。")
     guard(not rule.demands or case.demand in rule.demands, "这条时限规则不适用于该诉求类型。")
     guard(rule.urgent is None or rule.urgent == case.urgent, "这条时限规则不适用于该紧急程度。")
     return rule

@@ -10,7 +10,9 @@ from casebook.calendar import end_of_day
 from casebook.rulebook import Rulebook, city_day
 from casebook.store.cases import add_effect
 from casebook.store.citizens import forget_callers
-from casebook.store.verify import NIGHTLY, make_anchor
+from casebook.store.verify import make_anchor
+
+JOB = "nightly"
 
 _SETTLED = timedelta(minutes=10)
 """After midnight, when no transaction of the day before is under way any more."""
@@ -19,7 +21,7 @@ _SETTLED = timedelta(minutes=10)
 def plan_night(connection: Connection, now: datetime) -> None:
     """Have the coming night's work done; it plans the one after it."""
     day = _under_way(now)
-    add_effect(connection, NIGHTLY, f"{NIGHTLY}:{day}", {"day": day.isoformat()}, end_of_day(day) + _SETTLED)
+    add_effect(connection, JOB, f"{JOB}:{day}", {"day": day.isoformat()}, end_of_day(day) + _SETTLED)
 
 
 def run_night(connection: Connection, book: Rulebook, day: date, now: datetime) -> None:

@@ -109,3 +109,13 @@ def test_forms_offer_what_holds_on_the_day_of_the_city(people: House) -> None:
         assert [one for one in offered["limits"] if one in ("old", "new")] == [limit]
         assert ("新海州区" in offered["regions"]) == is_new
         assert ("新海州区" in people.get("dispatcher", "/public/offer").json()["regions"]) == is_new
+
+
+def test_no_limit_is_chosen_by_name_that_does_not_hold(desk: Desk) -> None:
+    desk.casework.book = changing(LAST)
+    desk.now = MIDNIGHT
+    case_no = desk.open()
+    desk.do(case_no, AGENT, do.ToTriage())
+    with pytest.raises(CaseError, match="现在不生效"):
+        desk.do(case_no, DISPATCHER, do.Dispatch(limit_rule="old"))
+    assert desk.do(case_no, DISPATCHER, do.Dispatch(limit_rule="new")).orders[0].rule == "new"
