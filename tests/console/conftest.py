@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"no Chromium at {CHROMIUM} (install it, or set HOTLINE_CHROMIUM)")
     if not is_fresh():
         pytest.skip("the console is not built, or older than its sources: run `python -m casebook.console.build`")
-    expect.set_options(timeout=20_000)  # the page polls every four seconds
+    expect.set_options(timeout=40_000)  # the page polls every four seconds
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
         yield opened
@@ -87,7 +87,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(40_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
