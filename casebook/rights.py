@@ -46,8 +46,9 @@ class Rights:
             case "intake":
                 return case.channel == "voicemail" or case.state in _INTAKE_STATES
             case "unit":
-                return bool(self.actor.unit) and any(
-                    one.unit == self.actor.unit and one.result not in NOT_ITS for one in case.orders
+                return bool(self.actor.unit) and (
+                    any(one.unit == self.actor.unit and one.result not in NOT_ITS for one in case.orders)
+                    or (case.state == states.CONSULT and self.actor.unit in case.consulted.split(","))
                 )
             case "own":
                 return case.registered_by == self.actor.name

@@ -103,8 +103,10 @@ def list_cases(
 
 @router.get("/work")
 def work(user: SignedIn, deps: Deps, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> WorkBody:
-    """The open orders of the signed-in person's unit, the one with the least time first."""
-    return WorkBody.model_validate({"items": deps.cases.work(user.actor(), limit=limit)}, from_attributes=True)
+    """The open orders of the signed-in person's unit, the one with the least time first, and its consultations."""
+    actor = user.actor()
+    found = {"items": deps.cases.work(actor, limit=limit), "consultations": deps.cases.consultations(actor)}
+    return WorkBody.model_validate(found, from_attributes=True)
 
 
 @router.get("/queues")

@@ -283,9 +283,10 @@ class WorkLineBody(_FromStore):
 
 
 class WorkBody(BaseModel):
-    """A unit's open orders, the one with the least time first."""
+    """A unit's open orders, the one with the least time first, and the cases about which it is to confer (会商)."""
 
     items: list[WorkLineBody]
+    consultations: list[CaseLineBody]
 
 
 class QueueLineBody(_FromStore):

@@ -29,6 +29,7 @@ from casebook.handling.scene import (
 from casebook.rulebook import LimitRule, Route, city_day
 
 _FRONT_DESK = (roles.AGENT, roles.SHIFT_LEADER)
+_MOST_CONSULTED = 12
 
 
 def dispatch(case: CaseRecord, command: do.Dispatch, scene: Scene) -> Outcome:
@@ -247,9 +248,10 @@ def _co_returned(case: CaseRecord, unit: str, note: str, scene: Scene) -> OrderR
 def consult(case: CaseRecord, command: do.Consult, scene: Scene) -> Outcome:
     guard(case.lead() is None, "退单还没有审核，不能会商。")
     units = {scene.book.current_unit(code, scene.now).code for code in command.units}
-    guard(len(units) >= 2, "会商至少要有两家单位。")
-    told = tuple(Told("consult", f"unit:{code}", "请参加会商", f"{case.case_no}：{case.title}"[:100]) for code in units)
-    return Outcome(case, states.CONSULT, told=tuple(sorted(told, key=lambda one: one.audience)))
+    guard(2 <= len(units) <= _MOST_CONSULTED, f"会商要有两家至{_MOST_CONSULTED}家单位。")
+    text = f"{case.case_no}：{case.title}"[:100]
+    told = tuple(Told("consult", f"unit:{code}", "请参加会商", text) for code in sorted(units))
+    return Outcome(replace(case, consulted=",".join(sorted(units))), states.CONSULT, told=told)
 
 
 def contact(case: CaseRecord, command: do.Contact, scene: Scene) -> Outcome:

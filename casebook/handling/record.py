@@ -117,6 +117,8 @@ class CaseRecord:
     refusal_by: str = ""
     returns: str = ""
     """Codes of the units whose return was accepted since the last consultation, comma-separated."""
+    consulted: str = ""
+    """Codes of the units invited to the last consultation, comma-separated: they read the case while it lasts."""
     supervision: str = ""
     """Number of the supervision order (督办单)."""
     supervision_due_at: datetime | None = None

@@ -305,6 +305,15 @@ class Cases:
             found.append(WorkLine(row.case_no, row.title, row.state, order, shown))
         return found
 
+    def consultations(self, actor: Actor) -> list[CaseLine]:
+        """The cases about which the actor's unit is to confer with others (会商), the first to be due first."""
+        invited = ("," + case_.c.consulted + ",").contains(f",{actor.unit},", autoescape=True)
+        lines = _lines().where(case_.c.state == states.CONSULT, invited).order_by(case_.c.due_at, case_.c.id)
+        with reading(self.engine) as connection:
+            rows = connection.execute(lines).all() if actor.unit else []
+            calendar = self._days.calendar(connection)
+        return [self._line(row, calendar) for row in rows]
+
     def earlier_answers(self, case_no: str, actor: Actor) -> list[Earlier]:
         """The last answers of the unit that leads a case, of other cases. Raises CaseError not_found."""
         rights = self.rights(actor)

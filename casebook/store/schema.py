@@ -222,6 +222,7 @@ case_ = Table(
     text_column("refusal", 32),
     text_column("refusal_by", 64),
     text_column("returns", 400),
+    text_column("consulted", 400),
     text_column("supervision", 20),
     Column("supervision_due_at", UtcDateTime),
     text_column("instructed_by", 64),

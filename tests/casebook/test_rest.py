@@ -71,6 +71,26 @@ def test_who_may_not_read_a_case_does_not_learn_that_it_exists(people: House) ->
         assert listed == (who in may), who
 
 
+def test_units_invited_to_confer_read_the_case_while_the_consultation_lasts(people: House) -> None:
+    case_no = people.register(region="东海县", name="李女士")
+    people.do("agent", case_no, "to_triage")
+    assert people.do("dispatcher", case_no, "consult", units=["haizhou"]).json()["detail"].startswith("会商要有两家")
+    answer = people.do("dispatcher", case_no, "consult", units=["haizhou", "chengguan"], note="谁来修路灯")
+    assert answer.status_code == 200, answer.text
+    for who, invited in (("liaison", True), ("deputy", True), ("other_liaison", False), ("agent", False)):
+        status = people.get(who, f"/cases/{case_no}").status_code
+        assert status == (200 if invited or who == "agent" else 404), who
+        listed = [one["case_no"] for one in people.get(who, "/work").json()["consultations"]] if who != "agent" else []
+        assert listed == ([case_no] if invited else []), who
+    read = people.get("liaison", f"/cases/{case_no}")
+    assert "谁来修路灯" in read.text
+    assert read.json()["allowed"] == []
+    assert people.post("liaison", f"/cases/{case_no}/reveal", {"reason": "联系"}).status_code == 403
+    people.do("dispatcher", case_no, "dispatch", unit="chengguan", basis="会商", minutes="城管局主办")
+    assert people.get("liaison", f"/cases/{case_no}").status_code == 404
+    assert people.get("liaison", "/work").json()["consultations"] == []
+
+
 def test_a_unit_sees_nothing_of_another_units_cases(people: House) -> None:
     case_no = people.register(matter="供电", region="")
     people.do("agent", case_no, "to_triage")

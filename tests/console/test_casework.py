@@ -178,6 +178,21 @@ def test_another_unit_than_the_catalogues_needs_a_written_basis(office: Office, 
     ]
 
 
+def test_a_consultation_stands_among_the_orders_of_the_units_invited(office: Office, page: Page) -> None:
+    case_no = office.triaged()
+    office.do(case_no, (LI, do.Consult(units=("haizhou", "zhujian"), note="电梯归谁管")))
+    enter(page, office, UNIT)
+    page.get_by_role("button", name=re.compile("^会商")).click()
+    expect(page.get_by_role("button", name=re.compile("^会商"))).to_have_text("会商 1")
+    expect(line(page, case_no)).to_contain_text("请参加会商")
+    opened = open_case(page, case_no)
+    expect(opened).to_contain_text("电梯归谁管")
+    shot(page, "orders-consultation")
+    office.do(case_no, (WU, do.Dispatch(unit="zhujian", basis="会商", minutes="住建局主办")))
+    expect(page.get_by_role("button", name=re.compile("^会商"))).to_have_text("会商 0", timeout=20_000)
+    expect(page.get_by_text("没有这样的工单。")).to_be_visible()
+
+
 def test_a_unit_signs_contacts_the_citizen_and_feeds_back_with_a_file(
     office: Office, page: Page, new_page: Callable[..., Page], tmp_path: Path
 ) -> None:

@@ -242,7 +242,7 @@ export const getQueue = (name: string, signal?: AbortSignal): Promise<Queue> => 
 export const getTotals = (signal?: AbortSignal): Promise<{ totals: Record<string, number> }> =>
   request('GET', '/queues', withSignal(signal))
 
-export const getWork = (signal?: AbortSignal): Promise<{ items: WorkLine[] }> =>
+export const getWork = (signal?: AbortSignal): Promise<{ items: WorkLine[]; consultations: CaseLine[] }> =>
   request('GET', '/work?limit=500', withSignal(signal))
 
 export const getRules = (): Promise<Rules> => request('GET', '/rules')
