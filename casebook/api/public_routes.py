@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -21,7 +22,7 @@ from casebook.api.knowledge_schemas import CaseNumber
 from casebook.api.open311 import DEMANDS, open_matters
 from casebook.api.problems import Problem, ProblemBody
 from casebook.api.schemas import Text
-from casebook.handling.commands import Rate, Register
+from casebook.handling.commands import Rate, Register, Reopen, Withdraw
 from casebook.handling.intake import NO_PLACE
 from casebook.roles import Actor
 from casebook.rulebook import city_day
@@ -34,6 +35,8 @@ _PROBLEMS: dict[int | str, dict[str, object]] = {
 router = APIRouter(prefix="/api/v1/public", tags=["public"], responses=_PROBLEMS)
 _THE_PAGE = Actor("public", roles.CITIZEN)
 _TITLE = 30
+_BY_CODE = "公众页，已核对查询码"
+"""Where a case says in which call its citizen asked for something."""
 
 WORDS = {
     "received": "已收到，等待登记",
@@ -69,13 +72,17 @@ class ProgressQueryBody(BaseModel):
 
 
 class ProgressBody(BaseModel):
-    """How far it is; `words` is for people. `may_rate`: it was answered, and nobody has said how well."""
+    """How far it is; `words` is for people. `may_rate`: it was answered, and nobody has said how well. `may_withdraw`:
+    it is not over; `may_reopen`: it was closed lately.
+    """
 
     case_no: str
     progress: Literal["received", "handling", "answered", "closed", "not_accepted"]
     words: str
     received_on: date
     may_rate: bool
+    may_withdraw: bool
+    may_reopen: bool
 
 
 class RatingBody(ProgressQueryBody):
@@ -84,6 +91,12 @@ class RatingBody(ProgressQueryBody):
     solved: Literal["yes", "partly", "no"]
     satisfied: Annotated[int, Field(ge=1, le=5)]
     note: Annotated[Text, StringConstraints(max_length=500)] = ""
+
+
+class WishBody(ProgressQueryBody):
+    """Why the citizen withdraws a case, or what of it is not done."""
+
+    reason: Annotated[Text, StringConstraints(min_length=1, max_length=500)]
 
 
 class OfferBody(BaseModel):
@@ -142,8 +155,7 @@ PublicLimits = Annotated[Limits, Depends(_limits)]
 def progress(body: ProgressQueryBody, request: Request, parts: PublicParts, limits: PublicLimits) -> ProgressBody:
     """How far a case is. Three wrong codes lock number and address. A POST: no log of addresses holds a code."""
     found = _opened(body, request, parts, limits)
-    told = {"case_no": found.case_no, "progress": found.progress, "received_on": found.received_on}
-    return ProgressBody.model_validate({**told, "words": WORDS[found.progress], "may_rate": found.may_rate})
+    return ProgressBody.model_validate({**asdict(found), "words": WORDS[found.progress]})
 
 
 @router.post("/ratings", status_code=204)
@@ -151,6 +163,22 @@ def rate(body: RatingBody, request: Request, parts: PublicParts, limits: PublicL
     """Say how well an answered case was done: once, and by whoever has its number and code."""
     _opened(body, request, parts, limits)
     command = Rate(solved=body.solved, satisfied=body.satisfied, note=body.note)
+    parts.casework.execute(body.case_no, command, version=None, actor=_THE_PAGE, idempotency_key=key)
+
+
+@router.post("/withdrawals", status_code=204)
+def withdraw(body: WishBody, request: Request, parts: PublicParts, limits: PublicLimits, key: IdempotencyKey) -> None:
+    """撤回: the citizen needs it no more."""
+    _opened(body, request, parts, limits)
+    command = Withdraw(reason=body.reason, reference=_BY_CODE)
+    parts.casework.execute(body.case_no, command, version=None, actor=_THE_PAGE, idempotency_key=key)
+
+
+@router.post("/reopenings", status_code=204)
+def reopen(body: WishBody, request: Request, parts: PublicParts, limits: PublicLimits, key: IdempotencyKey) -> None:
+    """申请重办: what was closed lately is not done."""
+    _opened(body, request, parts, limits)
+    command = Reopen(reason=body.reason, reference=_BY_CODE)
     parts.casework.execute(body.case_no, command, version=None, actor=_THE_PAGE, idempotency_key=key)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from casebook import roles, states
 from casebook.errors import CaseError
@@ -23,7 +23,7 @@ from casebook.handling.scene import (
     own_lead,
     span_of,
 )
-from casebook.rulebook import city_day
+from casebook.rulebook import Deadlines, city_day
 
 
 def feedback(case: CaseRecord, command: do.Feedback, scene: Scene) -> Outcome:
@@ -198,14 +198,24 @@ def _closed(case: CaseRecord, outcome: str, scene: Scene) -> Outcome:
     return Outcome(closed, states.CLOSED, (archive_timer(scene),), tuple(told))
 
 
+def last_reopening(closed_at: datetime, limits: Deadlines) -> datetime:
+    """Until when a citizen may have a closed case taken up again."""
+    return closed_at + timedelta(days=limits.reopen_d)
+
+
+def reopenings_left(reopened: int, supervision: str, limits: Deadlines) -> bool:
+    """Whether a case may be taken up once more: any number of times only under supervision."""
+    return reopened < limits.reopens or supervision != ""
+
+
 def reopen(case: CaseRecord, command: do.Reopen, scene: Scene) -> Outcome:
     """The case keeps its number and its clock; what is done now is another round."""
     needs(command.reason, "请填写新情况或没有办好的依据。")
     limits = scene.book.deadlines
     if scene.actor.role not in roles.BACK_OFFICE:
-        last = (case.closed_at or scene.now) + timedelta(days=limits.reopen_d)
-        guard(scene.now <= last, f"办结已超过 {limits.reopen_d} 天，请登记新的诉求。")
-    guard(case.reopened < limits.reopens or case.supervision, "重办次数已满，请先督办。")
+        in_time = scene.now <= last_reopening(case.closed_at or scene.now, limits)
+        guard(in_time, f"办结已超过 {limits.reopen_d} 天，请登记新的诉求。")
+    guard(reopenings_left(case.reopened, case.supervision, limits), "重办次数已满，请先督办。")
     again = replace(_not_called(case), reopened=case.reopened + 1, closed_at=None, outcome="")
     told = Told("rework", f"role:{roles.DISPATCHER}", "诉求重办", f"{case.case_no}：{command.reason}"[:200])
     return Outcome(again, states.REWORK, told=(told,))

@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, delete, select, update
 
+from casebook.handling.closing import last_reopening, reopenings_left
 from casebook.numbering import ZONE
 from casebook.privacy import Privacy
-from casebook.states import ANSWERED, CLOSED, DISCARDED, DRAFT, MERGED, PROGRESS, progress
+from casebook.rulebook import Deadlines
+from casebook.states import ANSWERED, CLOSED, DISCARDED, DRAFT, MERGED, OPEN, PROGRESS, REGISTERED, progress
 from casebook.store.cases import QUERY_CODE, master_of
 from casebook.store.engine import insert_for, reading
 from casebook.store.knowledge_schema import public_lock
@@ -32,6 +34,12 @@ OVER = ("answered", "closed", "not_accepted")
 """Progress of a case that is over."""
 
 
+_ASKED = tuple(
+    case_.c[name]
+    for name in ("state outcome received_at satisfied query_code_hmac master_no closed_at reopened supervision".split())
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """All that the public query tells."""
@@ -41,6 +49,10 @@ class Progress:
     received_on: date
     may_rate: bool
     """Answered, and nobody has said yet whether it was well done."""
+    may_withdraw: bool
+    """It is not over: the citizen may say that it need not be handled any more."""
+    may_reopen: bool
+    """Closed lately, and not taken up again too often: the citizen may say that it is not done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +66,15 @@ class PublicQuery:
     """The query by case number and code."""
 
     def __init__(
-        self, engine: Engine, privacy: Privacy, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        engine: Engine,
+        privacy: Privacy,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        limits: Deadlines | None = None,
     ) -> None:
+        """The city's `limits` say how long and how often a case may be taken up again; without them none may."""
         self._engine = engine
+        self._limits = limits
         self._privacy = privacy
         self._clock = clock
 
@@ -72,8 +90,7 @@ class PublicQuery:
         with self._engine.begin() as connection:
             if locked := _hold(connection, sorted((number_key, address_key)), now):
                 return locked
-            columns = (case_.c.state, case_.c.outcome, case_.c.received_at, case_.c.satisfied, case_.c.query_code_hmac)
-            row = connection.execute(select(*columns, case_.c.master_no).where(case_.c.case_no == case_no)).first()
+            row = connection.execute(select(*_ASKED).where(case_.c.case_no == case_no)).first()
             # Compared also where there is no such case: the answer takes as long.
             right = self._privacy.same(query_code, row.query_code_hmac if row else "0" * 64, f"{QUERY_CODE}:{case_no}")
             if row is None or not right:
@@ -84,8 +101,17 @@ class PublicQuery:
             connection.execute(delete(public_lock).where(public_lock.c.key == number_key))
             master = master_of(connection, row.master_no)
         answered = row.state in RATED or (row.state == MERGED and master is not None and master[0] == CLOSED)
-        told = progress(row.state, row.outcome, master)
-        return Progress(case_no, told, row.received_at.astimezone(ZONE).date(), answered and row.satisfied is None)
+        return Progress(
+            case_no,
+            progress(row.state, row.outcome, master),
+            row.received_at.astimezone(ZONE).date(),
+            may_rate=answered and row.satisfied is None,
+            may_withdraw=row.state in (REGISTERED, *OPEN),
+            may_reopen=self._limits is not None
+            and row.state == CLOSED
+            and now <= last_reopening(row.closed_at, self._limits)
+            and reopenings_left(row.reopened, row.supervision, self._limits),
+        )
 
 
 @dataclass(frozen=True, slots=True)

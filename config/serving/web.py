@@ -111,7 +111,7 @@ def api_deps(hotline: Hotline) -> ApiDeps:
             suggestions=Suggestions(hotline.engine),
         ),
         public=PublicDeps(
-            query=PublicQuery(hotline.engine, hotline.privacy),
+            query=PublicQuery(hotline.engine, hotline.privacy, limits=hotline.casework.book.deadlines),
             cases=PublicCases(hotline.engine, DEMANDS, [matter.name for matter in open_matters(advice.catalogue)]),
             casework=hotline.casework,
             catalogue=advice.catalogue,

@@ -157,7 +157,7 @@ class Night:
                 started_at=self.clock(),
             ),
             public=PublicDeps(
-                query=PublicQuery(self.engine, self.calls.privacy, self.clock),
+                query=PublicQuery(self.engine, self.calls.privacy, self.clock, self.casework.book.deadlines),
                 cases=PublicCases(self.engine, DEMANDS, [one.name for one in open_matters(catalogue())]),
                 casework=self.casework,
                 catalogue=catalogue(),

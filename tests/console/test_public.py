@@ -78,6 +78,29 @@ def test_an_answered_case_is_rated_once(desk: Desk, phone: Page) -> None:
     expect(phone.get_by_role("heading", name="请您评价")).to_have_count(0)
 
 
+def test_a_case_that_is_not_over_is_withdrawn_and_one_closed_lately_is_taken_up_again(desk: Desk, phone: Page) -> None:
+    made = town.case(desk.night, "TRIAGE")
+    ask(phone, desk, made.case_no, made.query_code)
+    phone.get_by_text("不需要办理了？").click()
+    phone.get_by_role("button", name="撤回诉求").click()
+    expect(phone.get_by_role("alert").last).to_have_text("请填写撤回的原因。")
+    phone.get_by_label("撤回的原因").fill("物业已经修好了")
+    shot(phone, "public-withdraw")
+    phone.get_by_role("button", name="撤回诉求").click()
+    expect(phone.get_by_text("已撤回，不再办理。")).to_be_visible()
+    expect(phone.get_by_role("region", name="查询结果")).to_contain_text("已办结")
+    assert not overflows(phone)
+
+    made = town.case(desk.night, "CLOSED")
+    ask(phone, desk, made.case_no, made.query_code)
+    phone.get_by_text("没有办好？").click()
+    phone.get_by_label("哪里没有办好，或者有什么新情况").fill("电梯今天又停了")
+    shot(phone, "public-reopen")
+    phone.get_by_role("button", name="申请重办").click()
+    expect(phone.get_by_text("已经收到，重新办理，编号不变。")).to_be_visible()
+    expect(phone.get_by_role("region", name="查询结果")).to_contain_text("正在办理")
+
+
 def test_a_demand_is_left_and_its_number_opens_its_progress(desk: Desk, phone: Page) -> None:
     phone.goto(f"{desk.url}/public#demand")
     phone.get_by_label("诉求类型").select_option(label="投诉")

@@ -97,7 +97,7 @@ class Pages:
                     suggestions=suggestions,
                 ),
                 public=PublicDeps(
-                    query=PublicQuery(self.engine, self.privacy, self.clock),
+                    query=PublicQuery(self.engine, self.privacy, self.clock, self.book.deadlines),
                     cases=PublicCases(self.engine, DEMANDS, [one.name for one in open_matters(catalogue)]),
                     casework=self.casework,
                     catalogue=catalogue,

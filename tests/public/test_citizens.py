@@ -10,7 +10,7 @@ from httpx2 import Response
 from sqlalchemy import select
 
 from casebook import roles
-from casebook.handling.commands import AnswerNow
+from casebook.handling import commands as do
 from casebook.roles import Actor
 from casebook.store.casework import Registered
 from casebook.store.queries import Cases
@@ -18,12 +18,15 @@ from casebook.store.schema import case_, event
 from tests.public.pages import AGENT, Pages
 
 BACK_OFFICE = Actor("li", roles.DISPATCHER)
+CALLER_BACK = Actor("zhou", roles.CALLBACK_AGENT)
+LIAISON = Actor("zhao", roles.LIAISON, "chengguan")
+DEPUTY = Actor("qian", roles.DEPUTY, "chengguan")
 DEMAND = {"demand": "complaint", "body": "苍梧路的路灯坏了一排，晚上走路看不见。", "consent": True}
 
 
 def answered(pages: Pages) -> Registered:
     made = pages.case(demand="consult")
-    command = AnswerNow(answer="请带身份证到窗口办理。", confirmed=True)
+    command = do.AnswerNow(answer="请带身份证到窗口办理。", confirmed=True)
     pages.casework.execute(made.case_no, command, version=None, actor=AGENT, idempotency_key=f"a{made.case_no}")
     return made
 
@@ -76,6 +79,61 @@ def test_a_rating_that_is_none_changes_nothing(pages: Pages, wrong: dict[str, An
     made = answered(pages)
     assert rate(pages, made, **wrong).status_code == 422
     assert said(pages, made.case_no) == ("", None)
+
+
+def wish(pages: Pages, made: Registered, what: str, key: dict[str, str] | None = None, **more: Any) -> Response:
+    body = {"case_no": made.case_no, "query_code": made.query_code, "reason": "已经自己修好了", **more}
+    return pages.client().post(f"/api/v1/public/{what}", json=body, headers=key or pages.key())
+
+
+def closed(pages: Pages) -> Registered:
+    made = pages.case()
+    course: list[tuple[Actor, do.Command]] = [
+        (AGENT, do.ToTriage()),
+        (BACK_OFFICE, do.Dispatch()),
+        (LIAISON, do.Sign()),
+        (LIAISON, do.Feedback(true_claim=True, contacted=False, solved="yes", internal="已修", answer="路灯已修好。")),
+        (DEPUTY, do.SignFeedback()),
+        (BACK_OFFICE, do.ReviewOk(answers_demand=True, facts_given=True, law_cited=True, tone=True, no_template=True)),
+        (CALLER_BACK, do.Callback(result="reached", contacted=True, solved="yes", satisfied=5, satisfied_hotline=5)),
+        (CALLER_BACK, do.Close()),
+    ]
+    for n, (actor, command) in enumerate(course):
+        pages.casework.execute(made.case_no, command, version=None, actor=actor, idempotency_key=f"c{n}{made.case_no}")
+    return made
+
+
+def state(pages: Pages, case_no: str) -> str:
+    return Cases(pages.engine, pages.privacy, pages.book, pages.clock).get(case_no, BACK_OFFICE).case.state
+
+
+def test_a_citizen_withdraws_a_case_that_is_not_over_once(pages: Pages) -> None:
+    made, key = pages.case(), pages.key()
+    assert progress(pages, made)["may_withdraw"] is True
+    assert wish(pages, made, "withdrawals", reason=" ").status_code == 422
+    wrong = f"{(int(made.query_code) + 1) % 10_000:04d}"
+    assert wish(pages, made, "withdrawals", query_code=wrong).status_code == 404
+    assert state(pages, made.case_no) == "REGISTERED"
+    assert [wish(pages, made, "withdrawals", key).status_code for _ in range(2)] == [204, 204], "the same request again"
+    assert state(pages, made.case_no) == "WITHDRAWN"
+    assert wish(pages, made, "withdrawals").status_code == 409
+    assert wish(pages, made, "reopenings").status_code == 409
+    told = progress(pages, made)
+    assert (told["progress"], told["may_withdraw"], told["may_reopen"]) == ("closed", False, False)
+
+
+def test_a_citizen_has_a_case_taken_up_again_within_the_days_and_twice_at_most(pages: Pages) -> None:
+    made = closed(pages)
+    told = progress(pages, made)
+    assert (told["may_withdraw"], told["may_reopen"]) == (False, True)
+    assert wish(pages, made, "reopenings", reason="灯又不亮了").status_code == 204
+    assert state(pages, made.case_no) == "REWORK"
+    assert progress(pages, made)["may_reopen"] is False
+    late = closed(pages)
+    pages.now += timedelta(days=16)
+    assert progress(pages, late)["may_reopen"] is False
+    refused = wish(pages, late, "reopenings")
+    assert (refused.status_code, refused.json()["detail"]) == (422, "办结已超过 15 天，请登记新的诉求。")
 
 
 def test_staff_do_not_rate(pages: Pages) -> None:

@@ -41,6 +41,8 @@ def test_number_and_code_tell_the_progress_and_nothing_else(pages: Pages) -> Non
         "words": "正在办理",
         "received_on": "2026-11-23",
         "may_rate": False,
+        "may_withdraw": True,
+        "may_reopen": False,
     }
 
 
