@@ -102,8 +102,12 @@ def test_a_call_is_taken_up_by_the_restarted_server(line: TestLine, speech: list
 def test_a_worker_killed_in_a_transcription_is_replaced_within_a_minute(line: TestLine, speech: list[Said]) -> None:
     said = several(speech, 9)
     before = cases(line)
+    jobs = select(func.count()).select_from(outbox).where(outbox.c.kind == "transcribe")
+    left = jobs.where(outbox.c.state.in_(("waiting", "leased")))
+    # Another call's transcription would be killed in this one's stead, while this caller is still talking.
+    line.wait(lambda: line.rows(left)[0][0] == 0, 60, "earlier voicemails are still being transcribed")
     process, _ = line.caller.start([*to_the_beep(), Speech(said)], hang_up=True, limit_s=120, number="13900000005")
-    leased = select(func.count()).select_from(outbox).where(outbox.c.state == "leased")
+    leased = jobs.where(outbox.c.state == "leased")
     deadline = time.monotonic() + 120
     while line.rows(leased)[0][0] == 0:
         assert time.monotonic() < deadline, "no transcription began"
