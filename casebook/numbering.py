@@ -12,7 +12,8 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 def day_of(moment: datetime) -> str:
     """The Asia/Shanghai day of an aware moment, as YYYYMMDD."""
-    return moment.astimezone(ZONE).strftime("%Y%m%d")
+    day = moment.astimezone(ZONE)
+    return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
 def case_number(day: str, number: int) -> str:

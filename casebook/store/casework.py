@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -301,9 +302,15 @@ def _repeated(connection: Connection, key: str, case_id: int, kind: str) -> bool
 
 def _whole_ms(command: _C) -> _C:
     """The command with its moments as exact as the history keeps them."""
-    values = ((one.name, getattr(command, one.name)) for one in fields(command))
-    moments = {name: whole_ms(value) for name, value in values if isinstance(value, datetime)}
+    said = {name: getattr(command, name) for name in _moments_of(type(command))}  # type: ignore[arg-type]
+    moments = {name: whole_ms(value) for name, value in said.items() if value is not None}
     return replace(command, **moments) if moments else command
+
+
+@cache
+def _moments_of(kind: type[do.Command]) -> tuple[str, ...]:
+    """The fields of a command that hold a moment."""
+    return tuple(one.name for one in fields(kind) if "datetime" in str(one.type))
 
 
 def _with_citizen(payload: Mapping[str, Any], citizen_id: int | None, before: int | None = None) -> dict[str, Any]:

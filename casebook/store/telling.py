@@ -34,10 +34,11 @@ def tell(
             addresses = [Address(name, one.audience) for name in channels.get("unit", (IN_APP,))]
             _send(connection, case.case_no, one, f"{key}:{one.kind}:{one.audience}", addresses, now)
             continue
+        names = channels.get("citizen", ())
         for heard in (case, *children) if one.audience == "citizen" else children:
-            if heard.citizen_id is not None:
+            if names and heard.citizen_id is not None:
                 own = replace(one, text=one.text.replace(case.case_no, heard.case_no))
-                addresses = [Address(name, f"{AUDIENCE}{heard.citizen_id}") for name in channels.get("citizen", ())]
+                addresses = [Address(name, f"{AUDIENCE}{heard.citizen_id}") for name in names]
                 _send(connection, heard.case_no, own, f"{key}:{one.kind}:{heard.case_no}", addresses, now)
 
 
