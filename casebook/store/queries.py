@@ -394,7 +394,7 @@ class Cases:
         return read_case(row, load_orders(connection, row.id)), row.id
 
     def scope(self, rights: Rights) -> ColumnElement[bool]:
-        """What `Rights.sees` says, as a condition on rows."""
+        """What `Rights.sees` says, as a condition on rows; but for consultations, which have a list of their own."""
         match rights.rule.reads:
             case "all":
                 return case_.c.id.is_not(None)
