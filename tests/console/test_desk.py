@@ -18,9 +18,12 @@ from call_router.ami import Ami
 from call_router.desk import Desk
 from call_router.desk_line import DeskLine
 from call_router.memberships import Memberships
+from casebook import roles
 from casebook.api.app import create_app
 from casebook.api.desk_parts import DeskParts
 from casebook.console.build import CONSOLE_DIR
+from casebook.handling import commands as do
+from casebook.roles import Actor
 from casebook.store.callbacks import Callbacks, book
 from casebook.store.calls import insert_call
 from casebook.store.desk import DeskLog
@@ -116,6 +119,33 @@ def test_an_agent_signs_in_at_a_telephone_pauses_and_leaves(room: Room, page: Pa
     expect(page.get_by_role("button", name="签入")).to_be_visible()
     # The telephone of the last time is offered first.
     assert page.get_by_label("话机").input_value() == "1002"
+
+
+def test_a_caller_withdraws_a_case_that_somebody_else_registered(room: Room, page: Page) -> None:
+    zhao = Actor("zhao", roles.AGENT)
+    demand = do.Register(
+        demand="complaint",
+        title="路灯不亮",
+        body="解放路的路灯三天不亮了，请尽快修理。",
+        place="解放路",
+        phone=NUMBER,
+    )
+    made = room.night.casework.register(demand, channel="phone", actor=zhao, idempotency_key="k")
+    room.night.casework.execute(made.case_no, do.ToTriage(), version=1, actor=zhao, idempotency_key="k2")
+    room.answered("a-1.1")
+    sign_in(page, room)
+    page.get_by_role("button", name=f"撤回 {made.case_no}").click()
+    form = page.get_by_role("form", name=f"撤回 {made.case_no}")
+    expect(form.get_by_label("撤回原因")).to_be_focused()
+    form.get_by_role("button", name="撤回", exact=True).click()
+    expect(form.get_by_role("alert")).to_have_text("请填写撤回原因。")
+    form.get_by_label("撤回原因").fill("已经修好了")
+    shot(page, "desk-withdraw")
+    form.get_by_role("button", name="撤回", exact=True).click()
+    expect(page.get_by_role("region", name="138****4567").get_by_text("已撤回")).to_be_visible()
+    expect(page.get_by_role("button", name=f"撤回 {made.case_no}")).to_have_count(0)
+    history = room.night.cases.get(made.case_no, Actor("sun", roles.BUREAU)).events
+    assert (history[-1].type, history[-1].actor, history[-1].payload["reference"]) == ("withdraw", "li", "a-1.1")
 
 
 def test_what_is_written_outlives_a_reload_and_becomes_one_case(room: Room, page: Page) -> None:
