@@ -141,7 +141,8 @@ def test_what_is_no_call_reaches_no_handler_and_keeps_no_thread(serve: Serve, da
     before = threading.active_count()
     with contextlib.suppress(ConnectionError), connected(server, data) as connection:
         if leaves:
-            connection.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):  # the server may have reset the connection by now
+                connection.shutdown(socket.SHUT_WR)
         assert closed(connection)
     assert eventually(lambda: server.stats.active == 0 and threading.active_count() <= before)
     assert reached == []
