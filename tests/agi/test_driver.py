@@ -226,7 +226,7 @@ def test_hang_ups_below_cover_the_whole_call(shared_hotline: Hotline, shared_ser
 
 def settled(server: RunningServer) -> bool:
     """Whether every call of the server has ended, within some seconds."""
-    for _ in range(500):
+    for _ in range(3000):
         if server.stats.active == 0:
             return True
         threading.Event().wait(0.01)

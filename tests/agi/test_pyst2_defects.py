@@ -87,7 +87,7 @@ def test_1_a_constructor_that_sets_a_signal_handler_cannot_run_in_a_thread(hotli
 
         thread = threading.Thread(target=run)
         thread.start()
-        thread.join(5)
+        thread.join(30)
         return result[0]
 
     bare_result = outcome(lambda: AGI(io.StringIO(ENV.decode()), io.StringIO(), io.StringIO()))
@@ -354,7 +354,7 @@ def test_replies_may_come_byte_by_byte(hotline_agi: Call) -> None:
     thread.start()
     assert agi.get_variable("FIRST") == "value"
     assert agi.get_variable("SECOND") == "next"
-    thread.join(5)
+    thread.join(30)
 
 
 def test_a_pbx_that_does_not_answer_is_no_hang_up(hotline_agi: Call) -> None:

@@ -41,7 +41,7 @@ def closed(connection: socket.socket) -> bool:
 
 def eventually(holds: Callable[[], bool]) -> bool:
     """Whether it becomes true within some seconds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not holds():
         if time.monotonic() > deadline:
             return False

@@ -40,7 +40,7 @@ def address(archive: Path) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/model.zip"
         server.shutdown()
-        thread.join(5)
+        thread.join(30)
 
 
 def digest(file: Path) -> str:
