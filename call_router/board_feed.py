@@ -99,23 +99,25 @@ class BoardFeed:
         """The board after the events that are there; waits a little for the first."""
         try:
             async with asyncio.timeout(_POLL_S):
-                event, at = await self._events.get()
+                taken = [await self._events.get()]
         except TimeoutError:
             return self._board
+        while len(taken) < _BATCH and not self._events.empty():
+            taken.append(self._events.get_nowait())
         new = self._board
-        for _ in range(_BATCH):
-            if self._heard:
+        if self._heard:
+            for event, at in taken:
                 new = board.reduce(new, event, at)
-            if self._events.empty():
-                break
-            event, at = self._events.get_nowait()
         return new
 
     async def _resync(self) -> None:
         """Ask the PBX. Events that come meanwhile are taken afterwards: the last one about each thing decides."""
+        known = self._board
         while not self._events.empty():
             event, at = self._events.get_nowait()
-            self._board = board.reduce(self._board, event, at)
+            known = board.reduce(known, event, at)
+        if self._heard:
+            await self._show(known, heard=True)
         try:
             channels = await self._manager.list_action("CoreShowChannels", "CoreShowChannelsComplete")
             status = await self._manager.list_action("QueueStatus", "QueueStatusComplete")
@@ -124,7 +126,8 @@ class BoardFeed:
             await asyncio.sleep(_POLL_S)
             return
         asked = board.from_lists(channels, status, self._clock())
-        await self._show(_with_known_moments(asked, self._board), heard=True)
+        # What is new is new to who looks: `known` may hold what was never shown.
+        await self._show(_with_known_moments(asked, known), heard=True)
 
     async def _show(self, new: Board, *, heard: bool) -> None:
         found = board.changes(self._board, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +14,11 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from starlette.testclient import TestClient
 
-from call_router.board_feed import PREFIX, BoardFeed
+from call_router.board_feed import _BATCH, PREFIX, BoardFeed
 from casebook.api import board_hub, board_routes
 from tests.api.conftest import sign_in
 from tests.api.night import Night
-from tests.board.live import Console, Peer, Router, Valkey, arrival, member, of, served, valkey
+from tests.board.live import Console, Event, Peer, Router, Valkey, arrival, member, of, served, valkey
 
 Look = Callable[[], Console]
 CALL, OTHER, THIRD = "lyg1-1763949590.1", "lyg1-1763949591.2", "lyg1-1763949592.3"
@@ -171,6 +172,51 @@ def test_lost_events_are_made_good_by_asking_again(look: Look, broker: Valkey) -
         console.wait(lambda: stage(console, OTHER) == "menu")
     finally:
         router.stop()
+
+
+def listed(call: str) -> Event:
+    """A call as the PBX lists it."""
+    names = {"Uniqueid": call, "Linkedid": call, "Context": "hotline-in", "CallerIDNum": "13812345678"}
+    return {**names, "Channel": f"PJSIP/anonymous-{call[-1]}", "Application": "AGI", "Duration": "00:00:01"}
+
+
+def test_what_happens_just_before_the_pbx_is_asked_is_shown(broker: Valkey) -> None:
+    peer = Peer()
+    feed = BoardFeed(peer, AsyncRedis.from_url(broker.url), "lyg1", lambda: datetime.now(UTC), resync_s=0)
+
+    def calls_shown() -> set[str]:
+        with Redis.from_url(broker.url, decode_responses=True) as redis:
+            return {str(key) for key in redis.hkeys(f"{PREFIX}lyg1") if str(key).startswith("call:")}
+
+    async def until(calls: set[str]) -> None:
+        async with asyncio.timeout(20):
+            while calls_shown() != calls:
+                await asyncio.sleep(0.02)
+
+    async def course() -> None:
+        # The call is on the PBX's first list, and its event came before it.
+        peer.connected.set()
+        peer.channels = [listed(CALL)]
+        feed.on_event(arrival(CALL))
+        running = asyncio.create_task(feed.run())
+        await until({f"call:{CALL}"})
+        # More events than are taken at once: the PBX is asked before the last, which say what its list says.
+        peer.channels = [listed(OTHER)]
+        for event in [member("PJSIP/1001", 1)] * 2 * _BATCH + [arrival(OTHER), {"Event": "Hangup", "Uniqueid": CALL}]:
+            feed.on_event(event)
+        await until({f"call:{OTHER}"})
+        running.cancel()
+        await asyncio.wait({running})
+
+    asyncio.run(course())
+
+
+def test_no_event_of_a_burst_is_left_out(look: Look, router: Router) -> None:
+    console = look()
+    ready(console, router)
+    calls = [f"lyg1-1763949590.{number}" for number in range(3 * _BATCH)]
+    router.happen(*(arrival(call) for call in calls))
+    console.wait(lambda: {f"call:{call}" for call in calls} <= set(console.entries()))
 
 
 def test_a_router_that_died_leaves_no_board_behind(look: Look, broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
