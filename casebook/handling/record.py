@@ -243,7 +243,8 @@ def _apply(case: CaseRecord, one: Happened) -> CaseRecord:
     said = payload.get("set") or _first_shape(one, case.version)
     values = {name: _read(name, value) for name, value in said.items()}
     case = replace(case, state=one.to_state, **values)
-    for number, order_values in payload.get("orders", {}).items():
+    # A payload's keys are text in the order of text: "10" stands before "9".
+    for number, order_values in sorted(payload.get("orders", {}).items(), key=lambda item: int(item[0])):
         read = {name: _read(name, value) for name, value in order_values.items()}
         known = next((order for order in case.orders if order.seq == int(number)), None)
         case = case.with_order(OrderRecord(**read) if known is None else replace(known, **read))

@@ -69,7 +69,9 @@ def _step(desk: Desk, mine: list[str], key: str, dice: random.Random) -> bool:
         one for one in moves(case, desk.now) if one[0].role != SYSTEM and (leaves or not isinstance(one[1], WAYS_OUT))
     ]
     dice.shuffle(choices)
+    merges = leaves and dice.random() < 0.4
     choices.sort(key=lambda one: one[1].EVENT in ("attach", "correct", "instruct", "urge"))
+    choices.sort(key=lambda one: isinstance(one[1], do.Merge) is not merges)
     for actor, found in choices:
         command = replace(found, master_no=dice.choice(mine)) if isinstance(found, do.Merge) else found
         try:

@@ -23,8 +23,8 @@ from tests.conftest import REPOSITORY
 from tests.store.databases import close_connections
 
 COMMANDS = 1000
-KILLS_AFTER = (90, 60, 140, 30, 110)
-"""How many commands are acknowledged before each kill; then a last process does the rest."""
+KILLS_AFTER = (90, 160, 140, 130, 210)
+"""How many commands each process acknowledges before it is killed; then a last process does the rest."""
 
 
 def start(url: str, first: int) -> subprocess.Popen[str]:
@@ -43,11 +43,11 @@ def test_a_kill_in_the_middle_of_mixed_commands_leaves_every_case_whole(desk: De
     for kill_after in (*KILLS_AFTER, None):
         with start(url, first) as process:
             assert process.stdout
-            watchdog = threading.Timer(200, process.kill)
+            watchdog = threading.Timer(600, process.kill)
             watchdog.start()
-            for line in process.stdout:
+            for told, line in enumerate(process.stdout, 1):
                 acknowledged.append(line.strip())
-                if kill_after is not None and len(acknowledged) % kill_after == 0:
+                if told == kill_after:
                     process.send_signal(signal.SIGKILL)
                     break
             process.stdout.read()

@@ -98,6 +98,16 @@ def test_an_order_that_went_to_the_wrong_unit_is_taken_back_and_counts_against_n
     assert (again.lead_unit, again.due_at) == ("chengguan", due)
 
 
+def test_a_case_of_more_than_nine_orders_is_what_its_history_makes_it(desk: Desk) -> None:
+    case_no = dispatched(desk)
+    for _ in range(4):
+        desk.do(case_no, DISPATCHER, do.Recall(reason="派错了"))
+        case = desk.do(case_no, DISPATCHER, do.Dispatch())
+    # One event made the last two, and its payload holds "10" before "9".
+    assert [one.seq for one in case.orders] == list(range(1, 11))
+    assert verify_chains(desk.engine) == []
+
+
 def test_a_supervision_order_is_reported_on_and_may_be_followed_by_another(desk: Desk) -> None:
     case_no = dispatched(desk)
     order = do.Supervise(leader="张局长", report_by=desk.now + timedelta(days=5))
