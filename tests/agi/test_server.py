@@ -90,7 +90,7 @@ def test_a_full_server_closes_at_once_and_serves_again_when_one_call_ends(serve:
 
 
 def test_connections_that_say_nothing_hold_their_places_for_a_short_time_only(serve: Serve) -> None:
-    server = serve(wait_for_a_key, max_calls=3, env_timeout_s=0.2)
+    server = serve(wait_for_a_key, max_calls=3, env_timeout_s=2)
     with connected(server), connected(server), connected(server):
         # Each is counted, and then gives up its place.
         assert eventually(lambda: (server.stats.not_agi, server.stats.active) == (3, 0))

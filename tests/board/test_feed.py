@@ -124,14 +124,14 @@ def test_without_redis_there_is_no_board(tmp_path: Path) -> None:
 def test_after_redis_lost_everything_the_board_is_whole_again(look: Look, router: Router, broker: Valkey) -> None:
     console = look()
     ready(console, router)
-    router.happen(arrival(CALL))
-    console.wait(lambda: stage(console, CALL) == "menu")
+    router.happen(arrival(CALL), arrival(THIRD))
+    console.wait(lambda: stage(console, CALL) == stage(console, THIRD) == "menu")
     broker.kill()
     console.wait(lambda: console.board["connected"] is False)
     assert console.entries() == {}, "what may not be true any more is not shown"
     router.happen(arrival(OTHER), {"Event": "Hangup", "Uniqueid": CALL})
     broker.start()
-    console.wait(lambda: stage(console, OTHER) == "menu")
+    console.wait(lambda: stage(console, OTHER) == stage(console, THIRD) == "menu")
     assert stage(console, CALL) is None
 
 

@@ -74,7 +74,7 @@ def test_a_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) for _ in range(2)]
-    assert len({process.communicate(timeout=30)[0] for process in both}) == 1
+    assert len({process.communicate(timeout=120)[0] for process in both}) == 1
 
 
 def hotline(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -82,7 +82,7 @@ def hotline(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
         [sys.executable, "-m", "config.cli", *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         cwd=REPOSITORY,
         env={"PATH": "/usr/bin:/bin", "TERM": "dumb", **environment},
         check=False,

@@ -76,7 +76,7 @@ class TestLine:
             else:
                 self._processes[name] = self._spawn(name)
         for port in (self._ports()[name] for name in names if name in self._ports()):
-            wait_for(partial(_listens, port), 40, f"port {port} does not listen")
+            wait_for(partial(_listens, port), 180, f"port {port} does not listen")
 
     def _ports(self) -> dict[str, int]:
         redis_port = int(self.environment["HOTLINE_REDIS_URL"].rsplit(":", 1)[1].split("/")[0])

@@ -62,7 +62,7 @@ def test_an_alarm_is_raised_and_told_within_a_minute_of_the_hang_up(
     }
     with running(TestLine(tmp_path / "line", pbx_prefix, **settings), *EVERYTHING) as line:
         line.caller.place([*to_the_beep(), Speech(said.samples), Silence(0.5)], hang_up=True, limit_s=60)
-        line.wait(lambda: bool(told(duty_room)), 60, "nobody was told")
+        line.wait(lambda: bool(told(duty_room)), 180, "nobody was told")
         notices = told(duty_room)
         assert len(notices) == 1
         [raised] = line.rows(

@@ -71,7 +71,7 @@ def test_a_crash_before_the_files_were_removed_makes_no_second_row(tmp_path: Pat
     assert len(log.conversations(CALL)) == 1
 
 
-@pytest.mark.parametrize(("live", "age_s"), [({CALL}, 60), (set(), 0)])
+@pytest.mark.parametrize(("live", "age_s"), [({CALL}, 60), (set(), -60)])
 def test_what_is_still_being_written_is_left_alone(tmp_path: Path, log: DeskLog, live: set[str], age_s: float) -> None:
     sides(tmp_path, 8000, 8000, age_s)
     assert take_in(tmp_path, log, live) == 0

@@ -39,12 +39,10 @@ def postgres_server() -> Iterator[str]:
     folder.chmod(0o700)
     if as_user:
         shutil.chown(folder, "postgres", "postgres")
-    port = free_port()
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off"
     control = [*as_user, str(programs / "pg_ctl"), "-D", str(folder / "data")]
 
     def run(command: list[str]) -> None:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60, cwd="/")
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=300, cwd="/")
 
     try:
         run(
@@ -59,8 +57,11 @@ def postgres_server() -> Iterator[str]:
                 "trust",
                 "-E",
                 "UTF8",
+                "--no-sync",
             ]
         )
+        port = free_port()
+        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off"
         run([*control, "-w", "-l", str(folder / "log"), "-o", options, "start"])
         try:
             yield f"postgresql+psycopg://hotline@127.0.0.1:{port}/postgres"

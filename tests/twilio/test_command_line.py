@@ -109,7 +109,7 @@ def test_calls_are_asked_for_at_the_command_line_and_refused_in_one_sentence(con
             [sys.executable, "-m", "config.cli", "twilio", *words],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         assert done.returncode == 1

@@ -178,7 +178,8 @@ def test_a_web_process_killed_in_the_middle_of_a_webhook_answers_the_repeated_on
 
             def kill_soon(path: str) -> None:
                 if path.endswith("/gather") and (delay_s := next(delays_s, None)) is not None:
-                    threading.Timer(delay_s, web.kill).start()
+                    # This process, not the one in its place where the timer comes late.
+                    threading.Timer(delay_s, web.process.kill).start()
 
             made.before = kill_soon
             heard = made.call()

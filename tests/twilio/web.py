@@ -39,7 +39,13 @@ class Web:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self._answers, 60, "the web process does not answer")
+        wait_for(self._answers, 180, "the web process does not answer")
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process that was started last."""
+        assert self._process is not None
+        return self._process
 
     def kill(self) -> None:
         """kill -9."""
