@@ -203,7 +203,7 @@ def test_thirty_seconds_of_speech_are_heard_at_double_speed_and_registered_by_ke
 
 
 def test_the_next_one_opens_and_plays_by_itself_unless_the_reviewer_does_not_want_it(desk: Desk, page: Page) -> None:
-    first, second, _ = voicemails(desk, 3)
+    first, second, _ = voicemails(desk, 3, seconds=30)  # none is heard out before it is looked at
     sign_in(page, desk)
     assert first_one(page) == first
     expect(page.get_by_role("button", name="暂停")).to_be_visible()
