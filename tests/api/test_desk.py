@@ -209,7 +209,7 @@ def test_whatever_is_sent_to_the_desk_is_answered_and_never_with_a_server_error(
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
 
-        @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=6, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=found.ok().as_strategy())
         def fuzz(case: Any) -> None:
             answer = case.call(headers=headers)

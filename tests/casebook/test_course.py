@@ -51,7 +51,7 @@ def play(seed: int, steps: int) -> list[tuple[CaseRecord, Happened]]:
     return course
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 10**9))
 def test_in_any_course_the_clocks_only_move_forward(seed: int) -> None:
     before = EMPTY
@@ -69,7 +69,7 @@ def test_in_any_course_the_clocks_only_move_forward(seed: int) -> None:
         before = case
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 10**9))
 @example(2231825)  # a refusal of a case whose return had not been judged
 def test_in_any_course_one_unit_has_the_lead_or_none(seed: int) -> None:
@@ -82,7 +82,7 @@ def test_in_any_course_one_unit_has_the_lead_or_none(seed: int) -> None:
             assert not [one for one in case.orders if one.open]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 10**9))
 def test_in_any_course_the_history_makes_the_case(seed: int) -> None:
     course = play(seed, 25)

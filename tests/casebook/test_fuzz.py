@@ -50,7 +50,7 @@ def test_no_request_breaks_the_server(people: House, cases: list[str]) -> None:
         if not operation.path.startswith("/api/v1") or operation.path.startswith(_LEFT_OUT):
             continue
 
-        @settings(max_examples=11, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=11, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(), dice=st.randoms(use_true_random=False))
         def fuzz(case: Any, dice: random.Random) -> None:
             send(people, case, dice, cases)

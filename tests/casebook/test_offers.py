@@ -50,7 +50,7 @@ NO_FIELDS = {
 """Events whose forms ask for nothing that could be wrong: what is offered of them succeeds."""
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.integers(0, 10**9))
 def test_whatever_a_decision_takes_was_offered_and_a_form_without_fields_succeeds(seed: int) -> None:
     for case, happened in play(seed, 20):

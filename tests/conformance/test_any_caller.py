@@ -33,9 +33,7 @@ from transcription.audio import probe
 __all__ = ["empty_database"]
 BOUND = 60
 """Steps after which the flow itself ends a call (limits.steps of flow.yaml)."""
-MANY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+MANY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 KEYS = st.text("0123456789*#", max_size=15)
 SAYS = st.tuples(st.sampled_from([0.0, 0.3, 2.0]), st.sampled_from([False, False, True]))
 OUTCOMES = ["completed", "busy", "no-answer", "failed", "canceled", "mailbox", "nonsense", ""]

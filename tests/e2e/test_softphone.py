@@ -34,7 +34,7 @@ CHROMIUM = Path(os.environ.get("HOTLINE_CHROMIUM", "/usr/bin/chromium"))
 BLOCK = int(0.3 * RATE)
 ALIKE = 0.95
 POPS = int(os.environ.get("HOTLINE_TEST_POPS", "50"))
-"""The screen shows who calls within this after the ring."""
+"""How many calls are timed from the ring to the screen."""
 
 # What the agent hears, as samples at 8 kHz.
 _EAR = """

@@ -257,7 +257,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(EVENTS, max_size=40))
 def test_any_sequence_of_events_has_one_wait_at_most_one_case_and_an_end(happened: list[Event]) -> None:
     line = Line()

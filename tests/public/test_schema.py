@@ -44,7 +44,7 @@ def test_no_request_breaks_anything(served: dict[str, Any]) -> None:
     for operation in operations:
 
         @given(case=operation.as_strategy())
-        @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=12, database=None, suppress_health_check=list(HealthCheck))
         @seed(20261124)
         def send(case: Any) -> None:
             served["pages"].now += timedelta(seconds=2)  # or the limits of reading answer all of it

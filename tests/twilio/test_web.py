@@ -78,7 +78,7 @@ OPERATIONS: list[Any] = [found.ok() for found in schema.get_all_operations() if 
 # Not schema.parametrize(): its tests share one name, and a run on several processes keeps one of a name.
 @pytest.mark.parametrize("operation", OPERATIONS, ids=[f"{one.method} {one.path}" for one in OPERATIONS])
 def test_any_signed_request_is_answered(web: Web, operation: Any) -> None:
-    @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @hypothesis_settings(max_examples=15, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def ask(case: Any) -> None:
         with requests.Session() as session:
